@@ -1,0 +1,1 @@
+"""Answers from counts: buckets, intervals, completeness."""

@@ -1,0 +1,1 @@
+"""What runs on a Raspberry Pi at an entrance."""

@@ -1,0 +1,1 @@
+"""Sensor kinds, one file each."""

@@ -1,0 +1,1 @@
+"""What units and collector agree on: messages, topics, and the configuration of hubs and units."""

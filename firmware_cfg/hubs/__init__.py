@@ -1,0 +1,1 @@
+"""The example fleet: one file a hub."""

@@ -1,0 +1,247 @@
+"""The messages between units and collectors, and the topics they travel on.
+
+Everything is JSON under `foyer/v1/{hub}/{unit}/{channel}`. Models ignore fields they do not know, so that a newer
+unit can talk to an older collector; what would change the meaning of a known field raises `VERSION`.
+`docs/wire/` holds the same as AsyncAPI 3 and JSON Schema, written by `firmware_cfg.asyncapi`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+VERSION: Literal[1] = 1
+BATCH_EVENTS_MAX = 200
+BATCH_BYTES_MAX = 64 * 1024
+T_NS_MAX = 2**63 - 1
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+Epoch = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Nanoseconds = Annotated[int, Field(ge=0, le=T_NS_MAX)]
+Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Sequence = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+Channel = Literal["events", "ack", "health", "state", "cmd", "reply", "recording"]
+Kind = Literal["passage", "counter", "room", "cabinet", "fault", "audit"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Role = Literal["counting", "reference"]
+
+UNIT_ITSELF = "unit"
+"""The `sensor` of a fault that concerns the unit and none of its sensors."""
+
+
+class WireModel(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, extra="ignore", populate_by_name=True)
+
+
+class _Event(WireModel):
+    """What every event carries: its identity, its time (UTC), and the place as it was when it happened."""
+
+    seq: Sequence
+    t_ns: Nanoseconds
+    clock: Literal["synced", "unsynced"]
+    sensor: Name
+    hub: Name
+    entrance: Name | None = None
+    room: Name | None = None
+
+
+class Passage(_Event):
+    """One crossing. `direction` is `unknown` while one beam is dead; lengths and speeds may not be known."""
+
+    kind: Literal["passage"]
+    direction: Literal["in", "out", "unknown"]
+    persons: Annotated[int, Field(ge=1, le=1000)] = 1
+    speed_m_s: float | None = None
+    length_m: float | None = None
+    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    role: Role = "counting"
+
+
+class Counter(_Event):
+    """Persons since the last reading of a cumulative counter (`in`, `out`), and that reading as it was."""
+
+    kind: Literal["counter"]
+    in_: Annotated[Count, Field(alias="in")]
+    out: Count
+    raw_in: Count
+    raw_out: Count
+    reset: bool = False
+    role: Role = "counting"
+
+
+class Room(_Event):
+    kind: Literal["room"]
+    state: Literal["occupied", "vacant", "unknown"]
+    probability: Annotated[float, Field(ge=0, le=1)]
+
+
+class Cabinet(_Event):
+    """The defibrillator cabinet. What is not known is `unknown`, never fine."""
+
+    kind: Literal["cabinet"]
+    level: Literal["ok", "warning", "critical", "unknown"]
+    door: Literal["open", "closed", "unknown"]
+    aed: Literal["present", "absent", "unknown"]
+    mains: Literal["on", "off", "unknown"]
+    temperature_c: float | None = None
+    reasons: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=20)] = []
+
+
+class Fault(_Event):
+    """Something is wrong (or no longer: `active` false). `first_seq`..`last_seq`: events dropped on purpose, no hole."""
+
+    kind: Literal["fault"]
+    fault: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+    active: bool = True
+    line: Annotated[str, Field(max_length=64)] | None = None
+    detail: Annotated[str, Field(max_length=500)] = ""
+    count: Count | None = None
+    first_seq: Sequence | None = None
+    last_seq: Sequence | None = None
+
+
+class Audit(_Event):
+    """What a person counted or noted at the door."""
+
+    kind: Literal["audit"]
+    author: Annotated[str, Field(min_length=1, max_length=100)]
+    note: Annotated[str, Field(max_length=500)] = ""
+    in_: Annotated[Count | None, Field(alias="in")] = None
+    out: Count | None = None
+
+
+Event = Annotated[Passage | Counter | Room | Cabinet | Fault | Audit, Field(discriminator="kind")]
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class _Batch(WireModel):
+    v: Literal[1]
+    unit: Name
+    epoch: Epoch
+    sent_ns: Nanoseconds
+
+
+class EventBatch(_Batch):
+    """At most `BATCH_EVENTS_MAX` events and `BATCH_BYTES_MAX` bytes."""
+
+    events: Annotated[list[Event], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
+
+
+class RawBatch(_Batch):
+    """A batch whose events are judged one by one, so that a bad one does not take the rest with it."""
+
+    events: Annotated[list[Any], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
+
+
+class Ack(WireModel):
+    """The collector's word. `done` ranges are stored, already stored, or kept as dead letters: the unit may forget."""
+
+    epoch: Epoch
+    done: list[tuple[Sequence, Sequence]] = []
+    rejected: list[tuple[Sequence, str]] = []
+    now_ns: Nanoseconds
+
+
+class SensorHealth(WireModel):
+    """Cumulative since the outbox was created, in persons and edges."""
+
+    in_: Annotated[Count, Field(alias="in")] = 0
+    out: Count = 0
+    edges: Count = 0
+    lost_edges: Count = 0
+    chatter: Count = 0
+    ok: bool = True
+
+
+class OutboxHealth(WireModel):
+    depth: Count
+    oldest_age_s: Annotated[float, Field(ge=0)] = 0.0
+    dropped: Count = 0
+    bytes: Count = 0
+
+
+class Health(WireModel):
+    v: Literal[1]
+    unit: Name
+    hub: Name
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+    epoch: Epoch
+    t_ns: Nanoseconds
+    clock: Literal["synced", "unsynced"]
+    uptime_s: Annotated[float, Field(ge=0)]
+    version: Annotated[str, Field(max_length=64)]
+    sensors: Annotated[dict[Name, SensorHealth], Field(max_length=64)] = {}
+    outbox: OutboxHealth
+    temperature_c: float | None = None
+
+
+class State(WireModel):
+    """Retained birth, and by last will death. A will whose `session` is not the last birth's is stale."""
+
+    v: Literal[1]
+    unit: Name
+    session: Annotated[str, Field(min_length=1, max_length=64)]
+    state: Literal["online", "offline"]
+    version: Annotated[str, Field(max_length=64)] = ""
+
+
+class Command(WireModel):
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    expires_ns: Nanoseconds
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    args: dict[str, Any] = {}
+
+
+class Reply(WireModel):
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    ok: bool
+    result: dict[str, Any] = {}
+    error: str = ""
+
+
+class RecordingChunk(WireModel):
+    """Part `index` (from 0) of `of` of a recording asked for by the command `id`; `data` is base64."""
+
+    id: Annotated[str, Field(min_length=1, max_length=64)]
+    index: Count
+    of: Annotated[int, Field(ge=1)]
+    data: str
+
+
+CHANNEL_MODELS: dict[Channel, type[WireModel]] = {
+    "events": EventBatch,
+    "ack": Ack,
+    "health": Health,
+    "state": State,
+    "cmd": Command,
+    "reply": Reply,
+    "recording": RecordingChunk,
+}
+
+_TOPIC = re.compile(r"foyer/v1/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/([a-z]{1,16})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Who a message is from or for, and on which channel."""
+
+    hub: str
+    unit: str
+    channel: Channel
+
+    @property
+    def topic(self) -> str:
+        return f"foyer/v1/{self.hub}/{self.unit}/{self.channel}"
+
+
+def parse_topic(topic: str) -> Address | None:
+    """The address a topic stands for, or None where it is not one of ours."""
+    match = _TOPIC.fullmatch(topic)
+    if match is None or match[3] not in CHANNEL_MODELS:
+        return None
+    channel: Channel = match[3]  # type: ignore[assignment]  # membership was just tested
+    return Address(match[1], match[2], channel)

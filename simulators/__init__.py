@@ -1,0 +1,1 @@
+"""People, devices and hubs that are not there, driving the real agent and collector."""
