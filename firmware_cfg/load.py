@@ -1,0 +1,121 @@
+"""Reading a fleet: a folder of TOML files, one a hub."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from firmware_cfg.errors import ConfigError
+from firmware_cfg.schema import Hub, Sensor, Stay
+
+EXAMPLE_FLEET = Path(__file__).parent / "hubs"
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The dated registry: which hubs there are, and where each unit was when."""
+
+    hubs: dict[str, Hub]
+
+    def stays(self, unit: str) -> list[tuple[Hub, Stay]]:
+        """Every stay of a unit, earliest first."""
+        found = [(hub, stay) for hub in self.hubs.values() for stay in hub.units if stay.id == unit]
+        return sorted(found, key=lambda pair: pair[1].since)
+
+    def place(self, unit: str, t_ns: int) -> tuple[Hub, Stay] | None:
+        """Where the unit was at that time, or None where it was nowhere or is not known."""
+        return next(((hub, stay) for hub, stay in self.stays(unit) if stay.holds(t_ns)), None)
+
+    @property
+    def units(self) -> list[str]:
+        return sorted({stay.id for hub in self.hubs.values() for stay in hub.units})
+
+
+def load_fleet(folder: Path) -> Fleet:
+    """All hubs of a folder's `*.toml`; raises ConfigError naming file, key and what is allowed."""
+    if not folder.is_dir():
+        raise ConfigError(f"--fleet {folder}: no such folder; it holds one TOML file a hub")
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise ConfigError(f"--fleet {folder}: holds no *.toml file; one a hub is needed")
+    hubs: dict[str, Hub] = {}
+    for file in files:
+        hub = load_hub(file)
+        if hub.id in hubs:
+            raise ConfigError(f"{file}: id: hub {hub.id!r} is there twice in {folder}; ids are unique")
+        hubs[hub.id] = hub
+    fleet = Fleet(hubs)
+    _check_across(fleet, folder)
+    return fleet
+
+
+def load_hub(file: Path) -> Hub:
+    """One hub's file; raises ConfigError naming file and key."""
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from error
+    try:
+        return Hub.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{file}: {line}" for line in explain(error))) from error
+
+
+def explain(error: ValidationError) -> list[str]:
+    """One line a mistake: the key's path, what is wrong, what is allowed."""
+    return [f"{_path(item['loc'])}: {_reason(item)}" for item in error.errors()]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".") or "file"
+
+
+def _reason(item: Any) -> str:
+    given = item.get("input")
+    context = item.get("ctx", {})
+    match item["type"]:
+        case "extra_forbidden":
+            return "no such key; check its spelling"
+        case "missing":
+            return "is missing"
+        case "literal_error":
+            return f"{given!r} is not allowed; allowed: {context['expected']}"
+        case "union_tag_invalid":
+            return f"kind {context['tag']!r} is not known; allowed: {context['expected_tags']}"
+        case "string_pattern_mismatch":
+            return f"{given!r} does not fit {context['pattern']} (lower case, digits and hyphens)"
+        case "value_error":
+            return str(context["error"])
+        case _:
+            return f"{item['msg']} (given: {given!r})"
+
+
+def _check_across(fleet: Fleet, folder: Path) -> None:
+    for hub in fleet.hubs.values():
+        extra = fleet.hubs.get(hub.nearest_extra) if hub.nearest_extra else None
+        if hub.nearest_extra and (extra is None or extra.type != "extra"):
+            allowed = ", ".join(sorted(other.id for other in fleet.hubs.values() if other.type == "extra"))
+            raise ConfigError(
+                f"{folder}: hub {hub.id!r}: nearest_extra {hub.nearest_extra!r} is no extra hub; allowed: {allowed}"
+            )
+    for unit in fleet.units:
+        stays = fleet.stays(unit)
+        for (hub, stay), (next_hub, next_stay) in zip(stays, stays[1:], strict=False):
+            if stay.overlaps(next_stay):
+                raise ConfigError(
+                    f"{folder}: unit {unit!r} is at {hub.id!r} and {next_hub.id!r} at once from "
+                    f"{next_stay.since.isoformat()}; end the earlier stay with until"
+                )
+
+
+def sensors_of(stay: Stay) -> dict[str, Sensor]:
+    return {sensor.name: sensor for sensor in stay.sensors}
