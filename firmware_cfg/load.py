@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -80,23 +81,17 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def _reason(item: Any) -> str:
-    given = item.get("input")
+    given = repr(item.get("input"))
     context = item.get("ctx", {})
-    match item["type"]:
-        case "extra_forbidden":
-            return "no such key; check its spelling"
-        case "missing":
-            return "is missing"
-        case "literal_error":
-            return f"{given!r} is not allowed; allowed: {context['expected']}"
-        case "union_tag_invalid":
-            return f"kind {context['tag']!r} is not known; allowed: {context['expected_tags']}"
-        case "string_pattern_mismatch":
-            return f"{given!r} does not fit {context['pattern']} (lower case, digits and hyphens)"
-        case "value_error":
-            return str(context["error"])
-        case _:
-            return f"{item['msg']} (given: {given!r})"
+    reasons = {
+        "extra_forbidden": "no such key; check its spelling",
+        "missing": "is missing",
+        "literal_error": f"{given} is not allowed; allowed: {context.get('expected')}",
+        "union_tag_invalid": f"kind {context.get('tag')!r} is not known; allowed: {context.get('expected_tags')}",
+        "string_pattern_mismatch": f"{given} is no name: lower-case letters and digits, parted by single hyphens",
+        "value_error": str(context.get("error")),
+    }
+    return reasons.get(item["type"], f"{item['msg']} (given: {given})")
 
 
 def _check_across(fleet: Fleet, folder: Path) -> None:
@@ -109,7 +104,7 @@ def _check_across(fleet: Fleet, folder: Path) -> None:
             )
     for unit in fleet.units:
         stays = fleet.stays(unit)
-        for (hub, stay), (next_hub, next_stay) in zip(stays, stays[1:], strict=False):
+        for (hub, stay), (next_hub, next_stay) in pairwise(stays):
             if stay.overlaps(next_stay):
                 raise ConfigError(
                     f"{folder}: unit {unit!r} is at {hub.id!r} and {next_hub.id!r} at once from "

@@ -92,7 +92,7 @@ class Cabinet(_Event):
 
 
 class Fault(_Event):
-    """Something is wrong (or no longer: `active` false). `first_seq`..`last_seq`: events dropped on purpose, no hole."""
+    """Something is wrong (or no longer: `active` false). `first_seq`..`last_seq` were dropped on purpose: no hole."""
 
     kind: Literal["fault"]
     fault: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
@@ -243,5 +243,4 @@ def parse_topic(topic: str) -> Address | None:
     match = _TOPIC.fullmatch(topic)
     if match is None or match[3] not in CHANNEL_MODELS:
         return None
-    channel: Channel = match[3]  # type: ignore[assignment]  # membership was just tested
-    return Address(match[1], match[2], channel)
+    return Address(match[1], match[2], match[3])
