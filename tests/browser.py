@@ -69,7 +69,7 @@ class Chromium:
 
     def cdp(self, command: str, **parameters: Any) -> Any:
         """One command of the DevTools protocol."""
-        return self.driver.execute_cdp_cmd(command, parameters)  # type: ignore[no-untyped-call]  # selenium leaves it untyped
+        return self.driver.execute_cdp_cmd(command, parameters)
 
     def reset(self) -> None:
         """An empty page, desktop size, light, no storage, and logs read to their end."""
