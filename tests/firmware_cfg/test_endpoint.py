@@ -1,0 +1,36 @@
+import pytest
+
+from firmware_cfg.endpoint import MqttEndpoint, parse_host_port, parse_mqtt_url
+from firmware_cfg.errors import ConfigError
+
+
+def test_a_broker_url_with_everything() -> None:
+    endpoint = parse_mqtt_url("mqtts://armley-front:p%40ss@broker.example:8884")
+    assert endpoint == MqttEndpoint("broker.example", 8884, tls=True, username="armley-front", password="p@ss")
+
+
+@pytest.mark.parametrize(("url", "port"), [("mqtt://broker", 1883), ("mqtts://broker", 8883), ("mqtt://[::1]:9", 9)])
+def test_ports_by_scheme(url: str, port: int) -> None:
+    assert parse_mqtt_url(url).port == port
+
+
+def test_a_password_is_never_printed() -> None:
+    endpoint = parse_mqtt_url("mqtt://unit:secret@broker")
+    assert "secret" not in repr(endpoint) + str(endpoint)
+
+
+@pytest.mark.parametrize("url", ["", "broker:1883", "http://broker", "mqtt://", "mqtt://b:99999", "mqtt://b/topic"])
+def test_a_bad_broker_url_says_what_is_expected(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected mqtt://"):
+        parse_mqtt_url(url)
+
+
+def test_host_and_port() -> None:
+    assert parse_host_port("127.0.0.1:8000") == ("127.0.0.1", 8000)
+    assert parse_host_port("[::1]:8000") == ("::1", 8000)
+
+
+@pytest.mark.parametrize("text", ["", "8000", "localhost", "localhost:http", "localhost:70000", "localhost:80/x"])
+def test_a_bad_listening_address_says_what_is_expected(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected HOST:PORT"):
+        parse_host_port(text)
