@@ -85,6 +85,14 @@ class _Sensor(ConfigModel):
             raise ValueError(f"{UNIT_ITSELF!r} means the unit itself; give the sensor another name")
         return value
 
+    def pins(self) -> list[int]:
+        """The GPIO pins this sensor has for itself."""
+        return []
+
+    def ports(self) -> list[str]:
+        """The serial ports this sensor has for itself."""
+        return []
+
 
 GpioPin = Annotated[int, Field(ge=0, le=27)]
 
@@ -105,6 +113,9 @@ class BeamPair(_Sensor):
         if self.outer_pin == self.inner_pin:
             raise ValueError(f"outer_pin and inner_pin are both {self.outer_pin}; each beam needs a pin of its own")
         return self
+
+    def pins(self) -> list[int]:
+        return [self.outer_pin, self.inner_pin]
 
 
 Sensor = BeamPair
@@ -202,10 +213,8 @@ class Hub(ConfigModel):
     def _check_stay(self, stay: Stay, where: str) -> None:
         if twice := _twice([sensor.name for sensor in stay.sensors]):
             raise ValueError(f"{where}: sensor {twice!r} is there twice")
-        pins = [pin for sensor in stay.sensors for pin in (sensor.outer_pin, sensor.inner_pin)]
-        if (pin := _twice(pins)) is not None:
-            users = [sensor.name for sensor in stay.sensors if pin in (sensor.outer_pin, sensor.inner_pin)]
-            raise ValueError(f"{where}: pin {pin} is used by {' and '.join(users)}; each needs its own")
+        _check_own(where, "pin", {sensor.name: sensor.pins() for sensor in stay.sensors})
+        _check_own(where, "port", {sensor.name: sensor.ports() for sensor in stay.sensors})
         for sensor in stay.sensors:
             for key, value, known in (
                 ("entrance", sensor.entrance, [entrance.id for entrance in self.entrances]),
@@ -223,6 +232,14 @@ class Hub(ConfigModel):
         """Whether persons seen by this sensor are summed, or only compared."""
         counted = any(known.id == entrance and known.counting == sensor for known in self.entrances)
         return "counting" if counted else "reference"
+
+
+def _check_own(where: str, what: str, used: dict[str, list[_T]]) -> None:
+    """Raise where two sensors use one pin or port."""
+    value = _twice([value for values in used.values() for value in values])
+    if value is not None:
+        users = " and ".join(name for name, values in used.items() if value in values)
+        raise ValueError(f"{where}: {what} {value} is used by {users}; each needs its own")
 
 
 def _twice(values: list[_T]) -> _T | None:
