@@ -165,23 +165,15 @@ class Mosquitto(Server):
     """An MQTT broker that keeps its sessions and messages on disk, saved each second.
 
     Without `users` anybody may do anything; with `users` (name -> password) only they connect, and `acl` (lines of an
-    ACL file) says what they may do. `listener` replaces the whole listener, `{port}` in it being the port.
+    ACL file) says what they may do.
     """
 
     binary = "mosquitto"
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        users: Mapping[str, str] | None = None,
-        acl: str | None = None,
-        listener: str = "",
-    ) -> None:
+    def __init__(self, folder: Path, *, users: Mapping[str, str] | None = None, acl: str | None = None) -> None:
         super().__init__(folder)
         self._users = users
         self._acl = acl
-        self._listener = listener
 
     @property
     def url(self) -> str:
@@ -192,43 +184,42 @@ class Mosquitto(Server):
         return f"mqtt://{user}:{(self._users or {})[user]}@127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        lines = [
-            "per_listener_settings false",
-            "log_dest stderr",
-            "log_type error",
-            "log_type warning",
-            "log_type notice",
+        config = self.folder / "mosquitto.conf"
+        lines = ["log_dest stderr", f"persistence_location {self.data}/", *self.settings()]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it becomes `mosquitto`, to whom a test's folder is closed
+        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return ["-c", str(config)]
+
+    def settings(self) -> list[str]:
+        """The lines of its configuration that are no matter of place."""
+        return [
             "persistence true",
-            f"persistence_location {self.data}/",
             "autosave_interval 1",
             "max_queued_messages 100000",
             "max_queued_bytes 268435456",
             *self._who(),
-            self._listener.format(port=self.port) or f"listener {self.port} 127.0.0.1",
+            f"listener {self.port} 127.0.0.1",
         ]
-        if os.geteuid() == 0:
-            lines.append("user root")  # else it becomes `mosquitto`, to whom a test's folder is closed
-        config = self.folder / "mosquitto.conf"
-        config.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return ["-c", str(config)]
 
     def _who(self) -> Iterator[str]:
         if self._users is None:
-            yield f"allow_anonymous {'false' if self._listener else 'true'}"
+            yield "allow_anonymous true"
         else:
             yield "allow_anonymous false"
-            yield f"password_file {self._password_file()}"
+            yield f"password_file {self.passwords(self._users)}"
         if self._acl is not None:
             file = self.folder / "acl"
             file.write_text(self._acl, encoding="utf-8")
             file.chmod(0o600)
             yield f"acl_file {file}"
 
-    def _password_file(self) -> Path:
+    def passwords(self, users: Mapping[str, str]) -> Path:
+        """A password file that holds these."""
         file = self.folder / "passwords"
         if not file.exists():
             file.touch(mode=0o600)
-            for user, password in (self._users or {}).items():
+            for user, password in users.items():
                 subprocess.run([program("mosquitto_passwd"), "-b", str(file), user, password], check=True)
         return file
 

@@ -175,8 +175,8 @@ def test_a_server_dies_with_a_killed_test_run(tmp_path: Path) -> None:
 
 
 def test_what_cannot_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(ServerError, match="Unknown configuration variable"):
-        Mosquitto(tmp_path, listener="nonsense {port}").__enter__()
+    with pytest.raises(ServerError, match="Invalid line in acl_file"):
+        Mosquitto(tmp_path, acl="nonsense\n").__enter__()
 
 
 def test_the_browser_shows_a_page_and_nothing_else(chromium: Chromium) -> None:
