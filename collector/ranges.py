@@ -1,0 +1,69 @@
+"""Sets of sequence numbers, kept as the few ranges they fall into."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+RANGES_MAX = 10_000
+
+
+class RangeSet:
+    """A set of integers as sorted, disjoint, non-touching inclusive ranges.
+
+    Holds at most `RANGES_MAX` ranges: beyond, the lowest hole is closed and counted in `holes_forgotten`.
+    """
+
+    __slots__ = ("_firsts", "_lasts", "holes_forgotten")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]] = ()) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        self.holes_forgotten = 0
+        for first, last in ranges:
+            self.add(first, last)
+
+    def add(self, first: int, last: int | None = None) -> bool:
+        """Put `first`..`last` in; True where at least one of them was not in before. Raises ValueError if backwards."""
+        last = first if last is None else last
+        if last < first:
+            raise ValueError(f"range {first}..{last} runs backwards")
+        low = bisect_left(self._lasts, first - 1)
+        high = bisect_right(self._firsts, last + 1)
+        if high - low == 1 and self._firsts[low] <= first and last <= self._lasts[low]:
+            return False
+        if low < high:
+            first = min(first, self._firsts[low])
+            last = max(last, self._lasts[high - 1])
+        self._firsts[low:high] = [first]
+        self._lasts[low:high] = [last]
+        if len(self._firsts) > RANGES_MAX:
+            del self._firsts[1], self._lasts[0]
+            self.holes_forgotten += 1
+        return True
+
+    def __contains__(self, number: int) -> bool:
+        index = bisect_right(self._firsts, number) - 1
+        return index >= 0 and number <= self._lasts[index]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._firsts, self._lasts, strict=True)
+
+    def __len__(self) -> int:
+        """How many numbers are in the set, not how many ranges."""
+        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RangeSet) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, as a set is
+
+    def holes(self, start: int = 1) -> list[tuple[int, int]]:
+        """The ranges missing between `start` and the highest number."""
+        missing = []
+        expected = start
+        for first, last in self:
+            if first > expected:
+                missing.append((expected, first - 1))
+            expected = max(expected, last + 1)
+        return missing
