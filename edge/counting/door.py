@@ -1,0 +1,173 @@
+"""One door: edges in, passages out.
+
+Compiled by Cython with the types in `door.pxd`; the same source runs uncompiled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.counting.model import (
+    FOREVER_NS,
+    LINES,
+    T_NS_LIMIT,
+    Columns,
+    DoorSettings,
+    EdgeError,
+    Fault,
+    Passage,
+    SnapshotError,
+)
+
+from .pulses import Beam
+from .window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+try:
+    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
+except NameError:
+    SOURCE_SHA256 = ""
+
+_FOREVER_NS = FOREVER_NS
+_SNAPSHOT_VERSION = 1
+
+
+class Door:
+    """Counts at one pair of beams, from edges in the order of time.
+
+    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels before the first edge; a
+    beam blocked from the start counts from its first clearing on. What comes out depends on the edges alone: not on how
+    often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded whatever comes in.
+    """
+
+    __slots__ = ("found", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
+
+    def __init__(self, settings: DoorSettings = DoorSettings(), levels: tuple[int, int] = (0, 0)) -> None:  # noqa: B008 - frozen
+        self.settings = settings
+        self.outer = Beam(settings.debounce_ns, levels[0])
+        self.inner = Beam(settings.debounce_ns, levels[1])
+        self.window = Window(settings)
+        self.now_ns = 0
+        """Of the last edge, or of what was decided since."""
+        self.wake_ns = _FOREVER_NS
+        """`advance` has nothing to do before this time; FOREVER_NS where all is decided."""
+        self.found: list[Passage | Fault] = []
+
+    def feed(self, t_ns: int, line: int, level: int) -> list[Passage | Fault]:
+        """Take one edge; returns what has become certain by `t_ns`.
+
+        Raises EdgeError, with nothing changed, for a time beyond 0..2^62 or before the last edge, or before a decision
+        that `advance` took; and for a line or level other than 0 and 1. A level that repeats is a Fault, and no edge.
+        """
+        self._check(t_ns, line, level)
+        self._edge(t_ns, line, level)
+        return self._take()
+
+    def advance(self, now_ns: int) -> list[Passage | Fault]:
+        """No edge before `now_ns` is still to come; returns what that makes certain.
+
+        A time before the last edge tells nothing and is ignored; one beyond 0..2^62 raises EdgeError.
+        """
+        if type(now_ns) is not int or not 0 <= now_ns < T_NS_LIMIT:
+            raise EdgeError(f"time {now_ns!r}: expected nanoseconds, an integer from 0 to below 2^62")
+        if now_ns >= self.wake_ns:
+            self._run_until(now_ns)
+        return self._take()
+
+    def finish(self) -> list[Passage | Fault]:
+        """Let time go on until all is decided; a beam that stays blocked is left so. Edges may follow later."""
+        while self.wake_ns != _FOREVER_NS:
+            self._run_until(self.wake_ns)
+        return self._take()
+
+    def replay(self, t_ns: Sequence[int], line: Sequence[int], level: Sequence[int]) -> Columns:
+        """Take many edges, a column each; returns in columns what `feed` would have returned one by one.
+
+        Raises EdgeError as `feed` does, for the first bad edge: those before it are counted and their passages lost.
+        """
+        if not len(t_ns) == len(line) == len(level):
+            raise EdgeError(f"columns of {len(t_ns)}, {len(line)} and {len(level)} edges: expected the same number")
+        columns = Columns()
+        for index in range(len(t_ns)):
+            t, which, value = t_ns[index], line[index], level[index]
+            self._check(t, which, value)
+            self._edge(t, which, value)
+        columns.extend(self._take())
+        return columns
+
+    def _check(self, t_ns: Any, line: Any, level: Any) -> None:
+        if type(t_ns) is not int or not 0 <= t_ns < T_NS_LIMIT:
+            raise EdgeError(f"edge at {t_ns!r}: expected nanoseconds, an integer from 0 to below 2^62")
+        if t_ns < self.now_ns:
+            raise EdgeError(f"edge at {t_ns} ns: time runs backwards, {self.now_ns} ns has passed")
+        if not isinstance(line, int) or not 0 <= line <= 1:
+            raise EdgeError(f"edge at {t_ns} ns on line {line!r}: expected 0 (outer) or 1 (inner)")
+        if not isinstance(level, int) or not 0 <= level <= 1:
+            raise EdgeError(f"edge at {t_ns} ns to level {level!r}: expected 1 (blocked) or 0 (clear)")
+
+    def _edge(self, t_ns: int, line: int, level: int) -> None:
+        if t_ns >= self.wake_ns:
+            self._run_until(t_ns)
+        self.now_ns = t_ns
+        beam = self.inner if line else self.outer
+        if beam.raw == level:
+            self.found.append(Fault(t_ns, "repeated_level", LINES[line]))
+            return
+        beam.change(t_ns)
+        self.wake_ns = min(self.wake_ns, beam.settle_ns)
+
+    def _run_until(self, t_ns: int) -> None:
+        """Do all that is due by `t_ns`, each thing at its own time."""
+        while True:
+            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, self.window.deadline_ns)
+            if due_ns > t_ns:
+                break
+            self.now_ns = max(self.now_ns, due_ns)
+            if self.outer.settle_ns == due_ns:
+                self._settle(0, self.outer)
+            elif self.inner.settle_ns == due_ns:
+                self._settle(1, self.inner)
+            else:
+                self.found.extend(self.window.decide(self.now_ns))
+        self.wake_ns = due_ns
+
+    def _settle(self, line: int, beam: Beam) -> None:
+        if beam.settle():
+            if beam.level:
+                self.window.rise(line, beam.burst_ns)
+            else:
+                self.window.fall(line, beam.burst_ns)
+
+    def _take(self) -> list[Passage | Fault]:
+        found, self.found = self.found, []
+        return found
+
+    def snapshot(self) -> dict[str, Any]:
+        """The whole state in JSON's types: a door made by `restore` from it carries on as this one would."""
+        return {
+            "version": _SNAPSHOT_VERSION,
+            "separation_m": self.settings.separation_m,
+            "debounce_ns": self.settings.debounce_ns,
+            "now_ns": self.now_ns,
+            "wake_ns": self.wake_ns,
+            "beams": [self.outer.snapshot(), self.inner.snapshot()],
+            "window": self.window.snapshot(),
+        }
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, Any]) -> Door:
+        """A door in the state of `snapshot`; raises SnapshotError where that is no snapshot of this version."""
+        try:
+            if snapshot["version"] != _SNAPSHOT_VERSION:
+                raise SnapshotError(f"snapshot version {snapshot['version']!r}: this core reads {_SNAPSHOT_VERSION}")
+            door = cls(DoorSettings(snapshot["separation_m"], snapshot["debounce_ns"]))
+            door.now_ns = snapshot["now_ns"]
+            door.wake_ns = snapshot["wake_ns"]
+            door.outer.restore(snapshot["beams"][0])
+            door.inner.restore(snapshot["beams"][1])
+            door.window.restore(snapshot["window"])
+        except (KeyError, IndexError, TypeError) as error:
+            raise SnapshotError(f"no snapshot of a door: {error!r}") from error
+        return door

@@ -1,0 +1,38 @@
+"""Compiles the counting core; everything else is in pyproject.toml.
+
+The modules are plain Python, typed for the compiler by the .pxd files beside them. Each compiled one carries the
+SHA-256 of all their sources, so that `edge.counting` notices when they have changed since. Without a compiler the
+install goes on and the same sources run uncompiled.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+HERE = Path(__file__).parent
+core = runpy.run_path(str(HERE / "edge/counting/build.py"))
+sources = [str(path.relative_to(HERE)) for path in core["source_paths"](HERE / "edge/counting")]
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                f"edge.counting.{name}",
+                [f"edge/counting/{name}.py"],
+                depends=sources,
+                define_macros=[("FOYER_SOURCE_SHA256", f'"{core["source_sha256"](HERE / "edge/counting")}"')],
+                # Fused multiply-adds would let the compiled core differ from the pure one in the last bit.
+                extra_compile_args=[] if sys.platform == "win32" else ["-ffp-contract=off"],
+                optional=True,
+            )
+            for name in core["MODULES"]
+        ],
+        build_dir="build/cython",
+        compiler_directives={"annotation_typing": False, "language_level": 3},
+    ),
+)
