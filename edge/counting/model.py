@@ -116,6 +116,12 @@ class Columns:
             self.length_m.append(math.nan if item.length_m is None else item.length_m)
             self.confidence.append(item.confidence)
 
+    def append(self, more: Columns) -> None:
+        """Append other columns to these."""
+        for name in ("t_ns", "direction", "persons", "speed_m_s", "length_m", "confidence"):
+            getattr(self, name).extend(getattr(more, name))
+        self.faults.extend(more.faults)
+
     def passages(self) -> Iterator[Passage]:
         """The same passages one by one, as `feed` returns them."""
         for t_ns, sign, persons, speed_m_s, length_m, confidence in zip(

@@ -1,0 +1,143 @@
+"""What a trace holds, and what makes a row or a header a good one."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
+
+from edge.counting import LINES, T_NS_LIMIT
+from firmware_cfg.errors import FoyerError
+from firmware_cfg.times import from_rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = 1
+
+
+class TraceError(FoyerError, ValueError):
+    """A trace that cannot be read or written: the message names file and line, what is wrong and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceHeader:
+    """What a trace says of itself. Rows count ns from `t0_ns` (UTC); `levels` are outer's and inner's before them."""
+
+    t0_ns: int | None = None
+    sensor: str | None = None
+    separation_m: float | None = None
+    levels: tuple[int, int] = (0, 0)
+
+
+class Edge(NamedTuple):
+    """Line 0 (outer) or 1 (inner) turned to level 1 (blocked) or 0."""
+
+    t_ns: int
+    line: int
+    level: int
+
+
+class SerialBytes(NamedTuple):
+    """Bytes as they were received."""
+
+    t_ns: int
+    data: bytes
+
+
+Row = Edge | SerialBytes
+
+
+class TraceReader(ABC):
+    """An open trace: its header, and its rows once. Use it in a `with`.
+
+    Iterating raises TraceError at the first row that is wrong; times never run backwards and stay below 2^62.
+    """
+
+    header: TraceHeader
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def _raw_rows(self) -> Iterator[tuple[object, object, object]]:
+        """Time, line's name and value as they stand in the file."""
+
+    @abstractmethod
+    def _error(self, what: str) -> TraceError:
+        """The error that names the file and the row last read."""
+
+    def __iter__(self) -> Iterator[Row]:
+        last_ns = 0
+        for raw in self._raw_rows():
+            try:
+                row = checked_row(*raw)
+            except ValueError as error:
+                raise self._error(str(error)) from error
+            if row.t_ns < last_ns:
+                raise self._error(
+                    f"time runs backwards, from {last_ns} to {row.t_ns} ns: sort the rows by time, "
+                    "or split the recording where its clock was set"
+                )
+            last_ns = row.t_ns
+            yield row
+
+
+class TraceWriter(ABC):
+    """Appends rows to a file; made by `create_trace`."""
+
+    @abstractmethod
+    def write(self, row: Row) -> None:
+        """Append a row; raises TraceError if this format has no place for it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left; the file stays open."""
+
+
+def checked_row(t_ns: object, line: object, value: object) -> Row:
+    """The row these make; raises ValueError saying which of them is wrong."""
+    if type(t_ns) is not int:
+        raise ValueError(f"time {t_ns!r}: expected nanoseconds since t0 as an integer")
+    if not 0 <= t_ns < T_NS_LIMIT:
+        raise ValueError(f"time {t_ns} ns: expected 0 to below 2^62 (is it really in nanoseconds since t0?)")
+    if line == "serial":
+        try:
+            return SerialBytes(t_ns, bytes.fromhex(cast("str", value)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'serial data {value!r}: expected hexadecimal digits such as "aaff03"') from error
+    if line not in LINES:
+        raise ValueError(f"line {line!r}: expected one of {', '.join(LINES)}, serial")
+    if type(value) is not int or value not in (0, 1):
+        raise ValueError(f"level {value!r}: expected 1 (beam blocked) or 0 (clear)")
+    return Edge(t_ns, LINES.index(line), value)
+
+
+def checked_header(t0: object, sensor: object, separation_m: object, levels: object) -> TraceHeader:
+    """The header these make; raises ValueError saying which of them is wrong."""
+    if t0 is not None and not isinstance(t0, str):
+        raise ValueError(f"t0 {t0!r}: expected an RFC 3339 time such as 2026-03-02T09:00:00Z")
+    if sensor is not None and not isinstance(sensor, str):
+        raise ValueError(f"sensor {sensor!r}: expected a name")
+    metres = None
+    if separation_m is not None:
+        if isinstance(separation_m, bool) or not isinstance(separation_m, (int, float)):
+            raise ValueError(f"separation_m {separation_m!r}: expected metres between the beams")
+        metres = float(separation_m)
+        if not (math.isfinite(metres) and metres > 0):
+            raise ValueError(f"separation_m {separation_m!r}: expected metres between the beams, above 0")
+    start = (0, 0)
+    if levels is not None:
+        if not isinstance(levels, list) or [type(level) for level in levels] != [int, int] or not {*levels} <= {0, 1}:
+            raise ValueError(
+                f'levels {levels!r}: expected the lines\' levels before the first row, {{"outer": 0, "inner": 1}}'
+            )
+        start = (levels[0], levels[1])
+    return TraceHeader(None if t0 is None else from_rfc3339(t0), sensor, metres, start)

@@ -1,0 +1,221 @@
+"""The formats made of lines: `.jsonl` and `.csv`, compressed or not.
+
+`.jsonl` is the master format: a header object, then `[t_ns, "outer"|"inner", 0|1]` for an edge or
+`[t_ns, "serial", "hex"]` for bytes received. `.csv` holds edges only: `t_ns,line,level`, after comment lines
+`# key=value` for what the header knows (t0, sensor, separation_m, levels).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from edge.counting import LINES
+from edge.trace.files import why
+from edge.trace.model import VERSION, Edge, Row, TraceError, TraceHeader, TraceReader, TraceWriter, checked_header
+from firmware_cfg.times import to_rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CSV_COLUMNS = "t_ns,line,level"
+_LINE_BYTES_MAX = 1 << 20
+_SHOWN_MAX = 80
+_EXAMPLE_HEADER = '{"foyer_trace": 1, "t0": "2026-03-02T09:00:00Z", "separation_m": 0.12}'
+
+
+class LinesReader(TraceReader):
+    """A header and rows in lines of text."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._line_number = 0
+        self._file = _open(path)
+        try:
+            self.header = self._read_header()
+        except ValueError as error:
+            self.close()
+            raise (error if isinstance(error, TraceError) else self._error(str(error))) from error
+
+    @abstractmethod
+    def _read_header(self) -> TraceHeader:
+        """Consume the header's lines; raises ValueError saying what is wrong."""
+
+    @abstractmethod
+    def _split(self, text: str) -> tuple[object, object, object]:
+        """Time, line's name and value of a line of text; raises ValueError saying what is wrong."""
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _error(self, what: str) -> TraceError:
+        return TraceError(f"{self._path}:{self._line_number}: {what}")
+
+    def _raw_rows(self) -> Iterator[tuple[object, object, object]]:
+        while (text := self._next_line()) is not None:
+            try:
+                raw = self._split(text)
+            except ValueError as error:
+                cut = "" if text.endswith("\n") else "; the file ends in the middle of it: delete it to read the rest"
+                raise self._error(f"{error}{cut}") from error
+            yield raw
+
+    def _next_line(self) -> str | None:
+        """The next line that is not blank, None at the end of the file."""
+        while True:
+            self._line_number += 1
+            try:
+                data = self._file.readline(_LINE_BYTES_MAX)
+                text = data.decode("utf-8-sig" if self._line_number == 1 else "utf-8")
+            except EOFError as error:
+                raise self._error("the compressed file is cut short: copy it again, or unpack what is there") from error
+            except (OSError, zlib.error) as error:
+                raise self._error(why(error)) from error
+            except UnicodeDecodeError as error:
+                raise self._error(
+                    "this is not text: expected a trace, compressed only if its name ends in .gz"
+                ) from error
+            if len(data) == _LINE_BYTES_MAX:
+                raise self._error(f"a line of over {_LINE_BYTES_MAX} bytes: this is no trace")
+            if not data:
+                return None
+            if text.strip():
+                return text
+
+
+class JsonlReader(LinesReader):
+    """`.jsonl`, the master format."""
+
+    def _read_header(self) -> TraceHeader:
+        text = self._next_line()
+        if text is None:
+            raise ValueError(f"the file is empty: expected a header such as {_EXAMPLE_HEADER}")
+        header = _parse_json(text)
+        if not isinstance(header, dict) or "foyer_trace" not in header:
+            raise ValueError(f"the first line is no trace header such as {_EXAMPLE_HEADER}")
+        version = header["foyer_trace"]
+        if type(version) is not int or version != VERSION:
+            raise ValueError(f"trace version {version!r}: this program reads version {VERSION}")
+        levels = header.get("levels")
+        if isinstance(levels, dict):
+            levels = [levels.get(name, 0) for name in LINES]
+        return checked_header(header.get("t0"), header.get("sensor"), header.get("separation_m"), levels)
+
+    def _split(self, text: str) -> tuple[object, object, object]:
+        row = _parse_json(text)
+        if not isinstance(row, list) or len(row) != 3:  # noqa: PLR2004 - time, line, value
+            raise ValueError(
+                f'{text.strip()[:_SHOWN_MAX]!r} is no row: expected [t_ns, "outer", 1] or [t_ns, "serial", "hex"]'
+            )
+        return row[0], row[1], row[2]
+
+
+class CsvReader(LinesReader):
+    """`.csv`: comment lines `# key=value`, the columns' names, then edges."""
+
+    def _read_header(self) -> TraceHeader:
+        known: dict[str, str] = {}
+        while (text := self._next_line()) is not None and text.startswith("#"):
+            key, equals, value = text[1:].partition("=")
+            if equals:
+                known[key.strip()] = value.strip()
+        if text is None:
+            raise ValueError(f"the file is empty: expected the columns {_CSV_COLUMNS}")
+        if text.strip() != _CSV_COLUMNS:
+            raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} instead of the columns' names: expected {_CSV_COLUMNS}")
+        separation_m = float(known["separation_m"]) if "separation_m" in known else None
+        levels = [_csv_integer(level) for level in known["levels"].split(",")] if "levels" in known else None
+        return checked_header(known.get("t0"), known.get("sensor"), separation_m, levels)
+
+    def _split(self, text: str) -> tuple[object, object, object]:
+        cells = text.strip().split(",")
+        if len(cells) != 3:  # noqa: PLR2004 - time, line, level
+            raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} is no row: expected {_CSV_COLUMNS}")
+        if cells[1] == "serial":
+            raise ValueError("serial rows are for .jsonl: a .csv trace holds edges only")
+        return _csv_integer(cells[0]), cells[1], _csv_integer(cells[2])
+
+
+class LinesWriter(TraceWriter):
+    """A header and rows in lines of text."""
+
+    def __init__(self, file: BinaryIO, header: TraceHeader) -> None:
+        self._file = file
+        self._write_header(header)
+
+    @abstractmethod
+    def _write_header(self, header: TraceHeader) -> None: ...
+
+    def close(self) -> None:
+        """Every row is written already."""
+
+    def _write_line(self, text: str) -> None:
+        self._file.write(f"{text}\n".encode())
+
+
+class JsonlWriter(LinesWriter):
+    def _write_header(self, header: TraceHeader) -> None:
+        known: dict[str, Any] = {"foyer_trace": VERSION}
+        if header.t0_ns is not None:
+            known["t0"] = to_rfc3339(header.t0_ns)
+        if header.sensor is not None:
+            known["sensor"] = header.sensor
+        if header.separation_m is not None:
+            known["separation_m"] = header.separation_m
+        if any(header.levels):
+            known["levels"] = dict(zip(LINES, header.levels, strict=True))
+        self._write_line(json.dumps(known))
+
+    def write(self, row: Row) -> None:
+        if isinstance(row, Edge):
+            self._write_line(f'[{row.t_ns}, "{LINES[row.line]}", {row.level}]')
+        else:
+            self._write_line(f'[{row.t_ns}, "serial", "{row.data.hex()}"]')
+
+
+class CsvWriter(LinesWriter):
+    def _write_header(self, header: TraceHeader) -> None:
+        if header.t0_ns is not None:
+            self._write_line(f"# t0={to_rfc3339(header.t0_ns)}")
+        if header.sensor is not None:
+            self._write_line(f"# sensor={' '.join(header.sensor.split())}")
+        if header.separation_m is not None:
+            self._write_line(f"# separation_m={header.separation_m!r}")
+        if any(header.levels):
+            self._write_line(f"# levels={header.levels[0]},{header.levels[1]}")
+        self._write_line(_CSV_COLUMNS)
+
+    def write(self, row: Row) -> None:
+        if not isinstance(row, Edge):
+            raise TraceError("a .csv trace holds edges only: write serial rows to .jsonl")
+        self._write_line(f"{row.t_ns},{LINES[row.line]},{row.level}")
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.suffix == ".gz":
+            return cast("BinaryIO", gzip.open(path, "rb"))
+        return path.open("rb")
+    except OSError as error:
+        raise TraceError(f"{path}: {why(error)}") from error
+
+
+def _parse_json(text: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number that JSON knows")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} is not JSON ({error.msg} at column {error.colno})") from error
+    except RecursionError as error:
+        raise ValueError("brackets nested too deep for a trace") from error
+
+
+def _csv_integer(cell: str) -> object:
+    """The integer a cell holds, or the cell as it is, for the check that names it."""
+    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 30 else cell  # noqa: PLR2004 - 2^62 has 19
