@@ -92,7 +92,7 @@ class CollectorProcess(FoyerProcess):
     port: int = 0
 
     def get(self, path: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:  # noqa: S310 - our own http URL
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
             return json.load(response)
 
 
