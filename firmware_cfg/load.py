@@ -75,7 +75,9 @@ def explain(error: ValidationError) -> list[str]:
 
 def _path(location: tuple[int | str, ...]) -> str:
     path = ""
-    for part in location:
+    for at, part in enumerate(location):
+        if at >= 2 and location[at - 2] == "sensors":  # noqa: PLR2004 - sensors, its index, then pydantic's own: the kind
+            continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
     return path.lstrip(".") or "file"
 

@@ -98,7 +98,7 @@ def test_a_unit_cannot_be_at_two_hubs_at_once(tmp_path: Path) -> None:
         (
             'kind = "beam-pair"',
             'kind = "camera"',
-            r"units\[0\].sensors\[0\].kind: 'camera' is not allowed; .*beam-pair",
+            r"units\[0\].sensors\[0\]: kind 'camera' is not known; allowed: 'beam-pair', 'cabinet'",
         ),
         ('entrance = "front"', 'entrance = "back"', r"'front-beams': no entrance 'back' here; allowed: front"),
         ('counting = "front-beams"', 'counting = "evo"', r"'front' counts by 'evo'.*sensors there: front-beams"),
@@ -133,3 +133,32 @@ def test_a_fleet_without_files_says_what_it_needs(tmp_path: Path) -> None:
 def test_two_files_cannot_be_one_hub(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"hub 'armley' is there twice"):
         load_fleet(fleet_of(tmp_path, one=HUB, two=HUB))
+
+
+@pytest.mark.parametrize(
+    ("sensor", "message"),
+    [
+        ('kind = "cabinet"', r"sensors\[0\]: nothing is fitted; give door_pin"),
+        ('kind = "cabinet"\ndoor_pin = 5\ninverted = ["aed"]', r"inverted names 'aed', but there is no aed_pin"),
+        ('kind = "cabinet"\ndoor_pin = 5\naed_pin = 5', r"pin 5 is used by extra"),
+        ('kind = "cabinet"\ndoor_pin = 5\ncold_c = -1.0', r"frost_c 0.0, cold_c -1.0, heat_c 50.0 must rise"),
+        ('kind = "room"\npir_pin = 5', r"sensors\[0\].room: is missing"),
+        ('kind = "room"\nroom = "hall"\ndoor_pin = 5', r"nothing here sees people; give pir_pin or radar_port"),
+        ('kind = "room"\nroom = "attic"\npir_pin = 5', r"'extra': no room 'attic' here; allowed: hall"),
+        (
+            'kind = "room"\nroom = "hall"\npir_pin = 5\nvacant_after_min = 3',
+            r"vacant_after_min is less than vacant_after_door_min",
+        ),
+    ],
+)
+def test_a_mistake_in_a_cabinet_or_room_says_which(tmp_path: Path, sensor: str, message: str) -> None:
+    hub = HUB.replace("[[units]]", '[[rooms]]\nid = "hall"\nname = "Hall"\n\n[cabinet]\n\n[[units]]')
+    extra = f'[[units.sensors]]\nname = "extra"\n{sensor}\n\n'
+    with pytest.raises(ConfigError, match=message):
+        load_fleet(fleet_of(tmp_path, armley=hub.replace("[[units.sensors]]", f"{extra}[[units.sensors]]")))
+
+
+def test_a_cabinet_sensor_needs_a_cabinet(tmp_path: Path) -> None:
+    sensor = '\n[[units.sensors]]\nname = "extra"\nkind = "cabinet"\ndoor_pin = 5\n'
+    with pytest.raises(ConfigError, match=r"'extra' watches a cabinet, but the hub has no \[cabinet\]"):
+        load_fleet(fleet_of(tmp_path, armley=HUB + sensor))
