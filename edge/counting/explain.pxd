@@ -6,7 +6,7 @@ cdef extern from *:
 
 cdef int _SPAN_MAX
 cdef int64_t _SIMULTANEOUS_NS
-cdef double _ORPHAN_COST, _WANDERER_COST, _WANDERER_PULSE_COST, _OPEN_WANDERER_COST, _IMPOSSIBLE_COST
+cdef double _ORPHAN_COST, _WANDERER_COST, _WANDERER_PULSE_COST, _OPEN_WANDERER_COST, _YOUNG_ORPHAN_COST, _IMPOSSIBLE_COST
 cdef double _DISAGREEMENT_SD, _LAG_SD_NS, _SPEED_M_S, _SPEED_LOG_SD, _LENGTH_M, _LENGTH_LOG_SD, _PRIOR_COST_MAX
 cdef double _PART_RATIO, _CONFIDENCE_MAX, _CONFIDENCE_COST
 
@@ -20,7 +20,9 @@ cdef class Explanation:
     cdef readonly bint alike
     cdef readonly list rise0, fall0, rise1, fall1, steps
     cdef readonly double separation_m
-    cdef readonly int64_t gap_ns_max
+    cdef readonly int64_t gap_ns_max, now_ns
+
+    cdef double _orphan_cost(self, bint is_open, int64_t fall_ns) except -1
 
     @cython.locals(count0=int, count1=int, width=int, i=int, j=int, target=int, cost=double, best=list, last=list, step=Step)
     cdef list _cover(self)

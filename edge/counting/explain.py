@@ -22,6 +22,7 @@ _SPAN_MAX = 3  # pulses of one line in one wanderer
 _SIMULTANEOUS_NS = 2_000_000  # what moves both beams this close together moved across neither
 
 _ORPHAN_COST = 4.0
+_YOUNG_ORPHAN_COST = 1.0  # what explains it may still come
 _WANDERER_COST = 5.0
 _WANDERER_PULSE_COST = 0.5
 _OPEN_WANDERER_COST = 3.0
@@ -57,7 +58,8 @@ class Explanation:
     """The steps that cover some pulses at the least cost, from the oldest on.
 
     `rises` and `falls` hold one list of times a line. `opens` holds since when a line has been blocked, -1 for never:
-    a pulse still open is explained together with the others as far as it is known at `now_ns`.
+    a pulse still open is explained together with the others as far as it is known at `now_ns`. Pulses further apart
+    than `gap_ns_max` are not of one body. A `separation_m` of 0 is not known.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class Explanation:
         "fall1",
         "gap_ns_max",
         "line0",
+        "now_ns",
         "open0",
         "open1",
         "rise0",
@@ -96,6 +99,7 @@ class Explanation:
         self.rise1, self.fall1 = pulses[1 - first]
         self.open0, self.open1 = ends[first], ends[1 - first]
         self.alike = pulses[0] == pulses[1]
+        self.now_ns = now_ns
         self.separation_m = separation_m
         self.gap_ns_max = gap_ns_max
         self.steps: list[Step] = self._cover()
@@ -126,9 +130,9 @@ class Explanation:
     def _steps_from(self, i: int, j: int, count0: int, count1: int) -> list[Step]:
         steps: list[Step] = []
         if i < count0:
-            steps.append(Step(i, i + 1, j, j, 0.0 if i == self.open0 else _ORPHAN_COST))
+            steps.append(Step(i, i + 1, j, j, self._orphan_cost(i == self.open0, self.fall0[i])))
         if j < count1:
-            steps.append(Step(i, i, j, j + 1, 0.0 if j == self.open1 else _ORPHAN_COST))
+            steps.append(Step(i, i, j, j + 1, self._orphan_cost(j == self.open1, self.fall1[j])))
         if i < count0 and j < count1:
             self._add_match(steps, i, j)
             steps += [
@@ -138,6 +142,11 @@ class Explanation:
                 if self._touching(i, end0, j, end1)
             ]
         return steps
+
+    def _orphan_cost(self, is_open: bool, fall_ns: int) -> float:
+        if is_open:
+            return 0.0
+        return _YOUNG_ORPHAN_COST if fall_ns > self.now_ns - self.gap_ns_max else _ORPHAN_COST
 
     def _add_match(self, steps: list[Step], i: int, j: int) -> None:
         """One body that made both pulses, where that can be."""

@@ -76,7 +76,7 @@ class Window:
         full = self._full()
         explanation = self.clear
         everything = explanation is not None and now_ns >= self._quiet_deadline_ns(explanation)
-        if explanation is None:
+        if explanation is None or not everything:
             opens = [-1 if full or rise <= now_ns - _BLOCKED_NS_MAX else rise for rise in self.opens]
             explanation = self._explain(opens, now_ns)
         steps = explanation.steps
@@ -116,7 +116,7 @@ class Window:
             return
         self.deadline_ns = min(falls[0] for falls in self.falls if falls) + _DECIDE_NS
         if self.opens[0] < 0 and self.opens[1] < 0:
-            self.clear = self._explain(self.opens, 0)
+            self.clear = self._explain(self.opens, _FOREVER_NS)
             self.deadline_ns = min(self.deadline_ns, self._quiet_deadline_ns(self.clear))
         if self._full():
             self.deadline_ns = 0

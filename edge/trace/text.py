@@ -37,9 +37,12 @@ class LinesReader(TraceReader):
         self._file = _open(path)
         try:
             self.header = self._read_header()
+        except TraceError:
+            self.close()
+            raise
         except ValueError as error:
             self.close()
-            raise (error if isinstance(error, TraceError) else self._error(str(error))) from error
+            raise self._error(str(error)) from error
 
     @abstractmethod
     def _read_header(self) -> TraceHeader:
