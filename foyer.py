@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations at run time
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from firmware_cfg.errors import FoyerError
+from firmware_cfg.errors import ConfigError, FoyerError
 
 app = typer.Typer(
     name="foyer",
@@ -32,6 +32,60 @@ app = typer.Typer(
 def agent(context: typer.Context) -> None:
     """Run a unit: sensors in, MQTT out. The same as python -m edge, which this process becomes."""
     os.execv(sys.executable, [sys.executable, "-m", "edge", *context.args])  # noqa: S606 - no shell, our own module
+
+
+@app.command()
+def replay(
+    trace: Annotated[Path, typer.Argument(help="A recording: .jsonl or .csv, also with .gz.", show_default=False)],
+    separation_m: Annotated[
+        float | None, typer.Option(help="Metres between the beams; else what the trace says.", show_default=False)
+    ] = None,
+    debounce_ms: Annotated[
+        float | None, typer.Option(help="Ignore changes shorter than this; 8 if not given.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Count the passages in a recording of a door's beams."""
+    from edge import replay as replaying  # noqa: PLC0415 - loaded when asked for
+
+    replayed = replaying.replay(trace, separation_m, debounce_ms)
+    if as_json:
+        print(replaying.as_json(replayed))
+        return
+    for line in replaying.as_table(replayed):
+        print(line)
+
+
+simulate = typer.Typer(no_args_is_help=True, help="Make recordings of people and devices that are not there.")
+app.add_typer(simulate, name="simulate")
+
+
+@simulate.command("door")
+def simulate_door(
+    scenario: Annotated[str | None, typer.Option(help="Who comes; --list names them.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
+    hours: Annotated[float, typer.Option(help="How long.")] = 1.0,
+    trace: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The trace to write, by its suffix.", show_default=False)
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Where to write who really passed, as JSON.", show_default=False)
+    ] = None,
+    separation_m: Annotated[float, typer.Option(help="Metres between the beams.")] = 0.12,
+    list_them: Annotated[bool, typer.Option("--list", help="Name the scenarios and stop.")] = False,
+) -> None:
+    """Write a trace of a door with simulated people, and the truth about them."""
+    from simulators.door import write_door  # noqa: PLC0415 - loaded when asked for
+    from simulators.people import SCENARIOS  # noqa: PLC0415 - loaded when asked for
+
+    if list_them:
+        for name, known in SCENARIOS.items():
+            print(f"{name:<12} {known.about}")
+        return
+    if scenario is None or trace is None:
+        raise ConfigError("simulate door needs --scenario NAME (--list names them) and -o TRACE")
+    totals = write_door(scenario, seed, hours, separation_m, trace, truth)
+    print(f"{trace}: {totals['in']} in, {totals['out']} out", file=sys.stderr)
 
 
 def main() -> NoReturn:
