@@ -7,9 +7,41 @@ from datetime import date, datetime, time
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from firmware_cfg.wire import UNIT_ITSELF, Name, Role
+from firmware_cfg.sensors import (
+    BeamPair,
+    Cabinet,
+    ConfigModel,
+    ModbusCounter,
+    RadarLine,
+    RoomPresence,
+    RoomWeights,
+    Sensor,
+    TerabeeEvo,
+)
+from firmware_cfg.wire import Name, Role
+
+__all__ = [  # the kinds of sensors too, so that a hub is read from one place
+    "WEEKDAYS",
+    "BeamPair",
+    "Cabinet",
+    "ConfigModel",
+    "DefibrillatorCabinet",
+    "Entrance",
+    "Hub",
+    "HubType",
+    "MeetingRoom",
+    "ModbusCounter",
+    "OpenHours",
+    "RadarLine",
+    "RoomPresence",
+    "RoomWeights",
+    "Sensor",
+    "Stay",
+    "TerabeeEvo",
+    "Weekday",
+]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -18,12 +50,6 @@ Division = Literal["england-and-wales", "scotland", "northern-ireland"]
 
 _T = TypeVar("_T")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-
-
-class ConfigModel(BaseModel):
-    """Unknown keys are errors: a misspelt key must not become a default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class OpenHours(ConfigModel):
@@ -71,151 +97,6 @@ class DefibrillatorCabinet(ConfigModel):
     governance: Literal["circuit", "cht", "none"] = "none"
     pads_expire: date | None = None
     battery_expires: date | None = None
-
-
-class _Sensor(ConfigModel):
-    name: Name
-    entrance: Name | None = None
-    room: Name | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _not_the_unit(cls, value: str) -> str:
-        if value == UNIT_ITSELF:
-            raise ValueError(f"{UNIT_ITSELF!r} means the unit itself; give the sensor another name")
-        return value
-
-    def pins(self) -> list[int]:
-        """The GPIO pins this sensor has for itself."""
-        return []
-
-    def ports(self) -> list[str]:
-        """The serial ports this sensor has for itself."""
-        return []
-
-
-GpioPin = Annotated[int, Field(ge=0, le=27)]
-
-
-class BeamPair(_Sensor):
-    """Two light beams across an entrance. Pins are BCM numbers; `blocked` is the pin's level with the beam blocked."""
-
-    kind: Literal["beam-pair"]
-    entrance: Name
-    outer_pin: GpioPin
-    inner_pin: GpioPin
-    blocked: Literal["high", "low"] = "high"
-    separation_m: Annotated[float, Field(ge=0.02, le=2.0)] | None = None
-    debounce_ms: Annotated[float, Field(ge=0, le=100)] = 8.0
-
-    @model_validator(mode="after")
-    def _two_pins(self) -> Self:
-        if self.outer_pin == self.inner_pin:
-            raise ValueError(f"outer_pin and inner_pin are both {self.outer_pin}; each beam needs a pin of its own")
-        return self
-
-    def pins(self) -> list[int]:
-        return [self.outer_pin, self.inner_pin]
-
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Minutes = Annotated[float, Field(gt=0, le=1_440)]
-
-
-class Cabinet(_Sensor):
-    """A defibrillator cabinet's contacts and thermometer; what has no pin or path is not fitted.
-
-    Contacts close to ground when all is well (door shut, AED in its place, mains on), so that a cut wire alarms;
-    `inverted` names those that open when all is well. `temperature` is the thermometer's file, `*` for whichever
-    there is. An AED's status light flashes every `light_period_s`.
-    """
-
-    kind: Literal["cabinet"]
-    door_pin: GpioPin | None = None
-    aed_pin: GpioPin | None = None
-    mains_pin: GpioPin | None = None
-    light_pin: GpioPin | None = None
-    temperature: Annotated[str, Field(min_length=1)] | None = None
-    inverted: list[Literal["door", "aed", "mains"]] = []
-    door_open_s: Seconds = 120
-    cold_c: float = 5.0
-    cold_min: Minutes = 10
-    frost_c: float = 0.0
-    heat_c: float = 50.0
-    temperature_silent_min: Minutes = 5
-    light_period_s: Seconds = 5
-    heartbeat_min: Minutes = 5
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if not self.pins() and self.temperature is None:
-            raise ValueError("nothing is fitted; give door_pin, aed_pin, mains_pin, light_pin or temperature")
-        for part in self.inverted:
-            if getattr(self, f"{part}_pin") is None:
-                raise ValueError(f"inverted names {part!r}, but there is no {part}_pin")
-        if not self.frost_c < self.cold_c < self.heat_c:
-            raise ValueError(f"frost_c {self.frost_c}, cold_c {self.cold_c}, heat_c {self.heat_c} must rise")
-        return self
-
-    def pins(self) -> list[int]:
-        return [pin for pin in (self.door_pin, self.aed_pin, self.mains_pin, self.light_pin) if pin is not None]
-
-
-class RoomWeights(ConfigModel):
-    """How much each sign counts, in log-odds: how many times likelier it is with somebody there, as a logarithm."""
-
-    pir: Annotated[float, Field(ge=0, le=10)] = 4.0
-    moving: Annotated[float, Field(ge=0, le=10)] = 2.5
-    still: Annotated[float, Field(ge=0, le=10)] = 1.5
-    door: Annotated[float, Field(ge=0, le=10)] = 2.0
-    shut: Annotated[float, Field(ge=0, le=10)] = 4.0
-    clear: Annotated[float, Field(ge=0, le=10)] = 2.0
-
-
-class RoomPresence(_Sensor):
-    """Whether somebody is in a room, by PIR, presence radar and door contact; what has no pin or port is not fitted.
-
-    A PIR's line is high while it sees movement and `pir_hold_s` longer. The door's contact closes to ground when the
-    door is shut. `inverted` names lines that are the other way round.
-    """
-
-    kind: Literal["room"]
-    room: Name
-    pir_pin: GpioPin | None = None
-    pir_hold_s: Seconds = 5
-    pir_warm_up_s: Annotated[float, Field(ge=0, le=600)] = 60
-    door_pin: GpioPin | None = None
-    radar_port: Annotated[str, Field(min_length=1)] | None = None
-    radar_model: Literal["ld2410", "ld2410s"] = "ld2410"
-    radar_max_cm: Annotated[int, Field(ge=50, le=1_000)] = 600
-    inverted: list[Literal["pir", "door"]] = []
-    vacant_after_door_min: Minutes = 5
-    vacant_after_min: Minutes = 15
-    silent_s: Seconds = 30
-    dwell_s: Annotated[float, Field(ge=0, le=3_600)] = 30
-    heartbeat_min: Minutes = 5
-    weights: RoomWeights = RoomWeights()
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.pir_pin is None and self.radar_port is None:
-            raise ValueError("nothing here sees people; give pir_pin or radar_port")
-        for part in self.inverted:
-            if getattr(self, f"{part}_pin") is None:
-                raise ValueError(f"inverted names {part!r}, but there is no {part}_pin")
-        if self.vacant_after_min < self.vacant_after_door_min:
-            raise ValueError("vacant_after_min is less than vacant_after_door_min")
-        return self
-
-    def pins(self) -> list[int]:
-        return [pin for pin in (self.pir_pin, self.door_pin) if pin is not None]
-
-    def ports(self) -> list[str]:
-        return [] if self.radar_port is None else [self.radar_port]
-
-
-Sensor = Annotated[BeamPair | Cabinet | RoomPresence, Field(discriminator="kind")]
-"""Every kind of sensor there is, told apart by `kind`."""
 
 
 def _utc_midnight(value: Any) -> Any:
