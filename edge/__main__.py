@@ -1,0 +1,198 @@
+"""python -m edge: run one unit, on a Pi or from recordings."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import functools
+import logging
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edge.clock import SystemClock
+from edge.errors import StateError
+from edge.outbox import OutboxSettings
+from edge.publisher import Publisher, TlsFiles
+from edge.unit import Replacement, Unit, UnitSettings, present_stay
+from firmware_cfg.endpoint import parse_mqtt_url
+from firmware_cfg.errors import ConfigError, FoyerError
+from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet, sensors_of
+from firmware_cfg.schema import Sensor
+
+log = logging.getLogger(__name__)
+
+LIMIT_MIB_MIN = 1
+
+EPILOG = """\
+A recording given with --trace takes the place of that sensor: its events are dated as it was recorded, whatever the
+speed. How far it was fed is remembered in --state, so that after a crash nothing is lost and nothing counted twice, and
+a recording that was fed to its end is not fed again without --again. Sensors that cannot be opened raise a fault, are
+tried again, and do not keep the others from counting.
+
+exit codes: 0 stopped or done, 1 something could not be stored or fed, 2 bad input
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(
+        prog="foyer agent",
+        description="Run one unit: count what its sensors see, keep it until a collector has it, publish it by MQTT.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = options.add_argument
+    add("--fleet", type=Path, default=EXAMPLE_FLEET, metavar="DIR", help="hub files (default: the example fleet)")
+    add("--unit", required=True, metavar="ID", help="which of the fleet's units this is")
+    add("--mqtt", required=True, metavar="URL", help="the broker: mqtt://[user[:password]@]host[:port] or mqtts://…")
+    add("--state", required=True, type=Path, metavar="DIR", help="where events are kept until a collector has them")
+    add("--trace", action="append", default=[], metavar="SENSOR=FILE", help="feed a recording in place of a sensor")
+    add("--speed", type=_speed, default=1.0, metavar="N|max", help="how fast recordings are fed (default: 1)")
+    add("--again", action="store_true", help="feed recordings from the start although they were fed before")
+    add("--exit-when-done", action="store_true", help="end when every recording is fed and every event acked")
+    add("--pin-factory", metavar="NAME", help="a gpiozero pin factory such as lgpio or mock (default: the machine's)")
+    add("--outbox-mib", type=_mebibytes, default=256, metavar="N", help="how much disk events may take (default: 256)")
+    add("--tls-ca", type=Path, metavar="FILE", help="who signs the broker's certificate, if no public authority does")
+    add("--tls-cert", type=Path, metavar="FILE", help="this unit's certificate (PEM)")
+    add("--tls-key", type=Path, metavar="FILE", help="its key (PEM)")
+    return options
+
+
+def _speed(text: str) -> float:
+    if text == "max":
+        return math.inf
+    speed = float(text)
+    if not (math.isfinite(speed) and speed > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number above 0 nor max")
+    return speed
+
+
+def _mebibytes(text: str) -> int:
+    size = int(text)
+    if size < LIMIT_MIB_MIN:
+        raise argparse.ArgumentTypeError(f"{text!r}: at least {LIMIT_MIB_MIN} is needed")
+    return size
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The state folder, made if it is missing, for this process alone; raises StateError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise StateError(f"--state {folder}: cannot be written ({error.strerror}); give a folder that can") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StateError(f"--state {folder}: another agent is using it; each unit needs its own folder") from error
+        yield
+
+
+def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replacement]:
+    """What `--trace` says, checked; raises ConfigError or TraceError."""
+    import edge.sensors.recording as rec  # noqa: PLC0415 - a unit with real sensors does not need it
+
+    _, stay = present_stay(fleet, options.unit, SystemClock().wall_ns())
+    sensors = sensors_of(stay)
+    found: dict[str, Replacement] = {}
+    for text in options.trace:
+        name, equals, file = text.partition("=")
+        if not equals or not file:
+            raise ConfigError(f"--trace {text!r}: expected SENSOR=FILE")
+        if name not in sensors:
+            allowed = ", ".join(sorted(sensors)) or "none"
+            raise ConfigError(f"--trace {text!r}: unit {options.unit!r} has no sensor {name!r}; it has {allowed}")
+        if name in found:
+            raise ConfigError(f"--trace {text!r}: sensor {name!r} is given twice")
+        path = Path(file)
+        key = f"trace:{name}:{rec.digest(path)}"
+        make = functools.partial(_recording, sensors[name], path, options)
+        make(None).close()  # that it can be used is known before anything is started
+        found[name] = Replacement(key, make)
+    return found
+
+
+def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: Any) -> Any:
+    import edge.sensors.recording as rec  # noqa: PLC0415 - a unit with real sensors does not need it
+
+    if memo and memo["finished"] and options.again:
+        memo = None
+    elif memo and memo["finished"]:
+        log.warning("sensor %s: %s was fed before and is not fed again; --again does so", config.name, path)
+    return rec.RecordingSensor(config, path, options.speed, memo)
+
+
+def run(options: argparse.Namespace) -> int:
+    """The unit until it is stopped; raises FoyerError where it cannot begin."""
+    endpoint = parse_mqtt_url(options.mqtt)
+    fleet = load_fleet(options.fleet)
+    present_stay(fleet, options.unit, 0)
+    replace = recordings(options, fleet) if options.trace else {}
+    with locked(options.state):
+        woken: list[Unit] = []
+        publisher = Publisher(
+            endpoint,
+            lambda: woken[0].wake() if woken else None,
+            TlsFiles(options.tls_ca, options.tls_cert, options.tls_key),
+        )
+        clock = SystemClock(trusted=bool(options.trace))
+        settings = UnitSettings(
+            fleet=fleet,
+            unit=options.unit,
+            folder=options.state,
+            version=_version(),
+            outbox=OutboxSettings(limit_bytes=options.outbox_mib * 1024 * 1024),
+            pin_factory=_pin_factory(options.pin_factory, clock),
+            replace=replace,
+        )
+        unit = Unit(settings, clock, publisher)
+        woken.append(unit)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: unit.stop())
+        try:
+            unit.run((lambda: unit.idle) if options.exit_when_done else (lambda: False))
+        finally:
+            stored = unit.close()
+    return 0 if stored and not unit.failed else 1
+
+
+def _pin_factory(name: str | None, clock: SystemClock) -> Any:
+    def factory() -> Any:
+        if name == "mock":
+            from edge.sensors.mock import ClockFactory  # noqa: PLC0415 - only where it is asked for
+
+            return ClockFactory(clock)
+        from edge.sensors.gpio import load_factory  # noqa: PLC0415 - only a unit with GPIO sensors needs it
+
+        return load_factory(name)
+
+    return functools.cache(factory)
+
+
+def _version() -> str:
+    try:
+        return version("foyer-hub")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; its exit code."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
+    try:
+        return run(parser().parse_args(argv))
+    except FoyerError as error:
+        print(f"foyer: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Which UTC time a boot's monotonic time was.
+
+A Pi has no battery clock: its wall clock is wrong until the time server answers, perhaps long after people came in.
+Anchors (readings of all clocks at once) are kept, and times are worked out from them when they must be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from firmware_cfg.times import NS_PER_S
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edge.clock import Instant
+    from edge.drafts import Mark
+
+SYNC_WAIT_NS = 15 * 60 * NS_PER_S
+ANCHOR_EVERY_NS = 10 * 60 * NS_PER_S
+
+Source = Literal["clock", "sync", "collector"]
+Dated = tuple[int, Literal["synced", "unsynced"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Monotonic and wall time of a boot at one moment, and who vouches for the latter: nobody, if `clock`."""
+
+    boot: str
+    mono_ns: int
+    wall_ns: int
+    source: Source
+
+
+@dataclass(slots=True)
+class _Boot:
+    first_ns: int
+    last_ns: int
+    sync: Anchor | None = None
+    hint: Anchor | None = None
+
+    @property
+    def start_ns(self) -> int | None:
+        """UTC of monotonic zero, as well as it is known."""
+        known = self.sync or self.hint
+        return known.wall_ns - known.mono_ns if known else None
+
+
+class Dating:
+    """Works out UTC times. `anchors` are those recorded before, in the order of recording."""
+
+    def __init__(self, anchors: Iterable[Anchor] = ()) -> None:
+        self._boots: dict[str, _Boot] = {}
+        self._recorded_ns: int | None = None
+        self._recorded_sync = False
+        for anchor in anchors:
+            self._take(anchor)
+
+    def observe(self, now: Instant) -> Anchor | None:
+        """Look at the clock; gives back an anchor where it should be recorded, which is so seldom."""
+        anchor = Anchor(now.boot, now.mono_ns, now.wall_ns, "sync" if now.synced else "clock")
+        new_boot = now.boot not in self._boots
+        self._take(anchor)
+        due = self._recorded_ns is None or now.mono_ns - self._recorded_ns >= ANCHOR_EVERY_NS
+        if not (new_boot or due or (now.synced and not self._recorded_sync)):
+            return None
+        self._recorded_ns, self._recorded_sync = now.mono_ns, now.synced
+        return anchor
+
+    def collector_says(self, wall_ns: int, now: Instant) -> Anchor | None:
+        """The collector's idea of now, second best. Gives back an anchor to record, once a boot."""
+        boot = self._boots.get(now.boot)
+        if boot is None or boot.sync or boot.hint:
+            return None
+        anchor = Anchor(now.boot, now.mono_ns, wall_ns, "collector")
+        self._take(anchor)
+        return anchor
+
+    def wall_ns(self, now: Instant) -> int:
+        """The best that is known of the present time, for what has to be decided now."""
+        boot = self._boots.get(now.boot)
+        if not now.synced and boot and (known := boot.sync or boot.hint):
+            return known.wall_ns + now.mono_ns - known.mono_ns
+        return now.wall_ns
+
+    def utc(self, mark: Mark, now: Instant) -> Dated | None:
+        """UTC of a moment, or None while it is worth waiting for something better."""
+        boot = self._boots.get(mark.boot)
+        if boot is None:
+            return None
+        if boot.sync:
+            return boot.sync.wall_ns + mark.mono_ns - boot.sync.mono_ns, "synced"
+        ended = mark.boot != now.boot
+        if boot.hint and (ended or now.mono_ns - boot.first_ns >= SYNC_WAIT_NS):
+            return boot.hint.wall_ns + mark.mono_ns - boot.hint.mono_ns, "unsynced"
+        return self._between(mark) if ended else None
+
+    def _take(self, anchor: Anchor) -> None:
+        boot = self._boots.setdefault(anchor.boot, _Boot(anchor.mono_ns, anchor.mono_ns))
+        boot.first_ns = min(boot.first_ns, anchor.mono_ns)
+        boot.last_ns = max(boot.last_ns, anchor.mono_ns)
+        if anchor.source == "sync":
+            boot.sync = anchor
+        elif anchor.source == "collector":
+            boot.hint = anchor
+
+    def _between(self, mark: Mark) -> Dated | None:
+        """A boot that nobody ever dated lies between its neighbours; what is not known of the gaps is shared evenly.
+
+        Before the first dated boot there is no earlier neighbour: boots then follow each other without a gap.
+        """
+        order = list(self._boots)
+        here = order.index(mark.boot)
+        after = next((index for index in range(here, len(order)) if self._start(order[index]) is not None), None)
+        if after is None:
+            return None
+        latest_ns = self._start(order[after]) or 0
+        before = next((index for index in range(here, -1, -1) if self._start(order[index]) is not None), None)
+        unknown = [self._boots[name] for name in order[(-1 if before is None else before) + 1 : after]]
+        lasted_ns = sum(boot.last_ns for boot in unknown)
+        earliest_ns = latest_ns - lasted_ns
+        if before is not None:
+            neighbour = self._boots[order[before]]
+            earliest_ns = (neighbour.start_ns or 0) + neighbour.last_ns
+        gap_ns = max(0, latest_ns - earliest_ns - lasted_ns) // (len(unknown) + 1) if before is not None else 0
+        start_ns = earliest_ns
+        for boot in unknown:
+            start_ns += gap_ns
+            if boot is self._boots[mark.boot]:
+                break
+            start_ns += boot.last_ns
+        return max(0, min(start_ns + mark.mono_ns, max(latest_ns, earliest_ns))), "unsynced"
+
+    def _start(self, boot: str) -> int | None:
+        return self._boots[boot].start_ns

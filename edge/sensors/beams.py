@@ -1,0 +1,116 @@
+"""A pair of beams across an entrance: edges from two lines, counted by the core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge.clock import Instant
+from edge.counting import FOREVER_NS, Door, DoorSettings
+from edge.drafts import Mark, Noticed, Reading, SensorStats
+from edge.sensors.base import EdgeSource, Surroundings
+from edge.sensors.counts import Tally, readings, restored_door, same_settings
+from firmware_cfg.schema import BeamPair
+from firmware_cfg.times import NS_PER_MS
+
+REORDER_NS = 20 * NS_PER_MS
+"""Edges of two lines may arrive out of order; each waits this long for an earlier one."""
+
+
+def door_settings(config: BeamPair) -> DoorSettings:
+    return DoorSettings(separation_m=config.separation_m, debounce_ns=round(config.debounce_ms * NS_PER_MS))
+
+
+def make(config: BeamPair, around: Surroundings) -> BeamPairSensor:
+    from edge.sensors.gpio import GpioEdges  # noqa: PLC0415 - only where there is no other source
+
+    source = GpioEdges(
+        config.name,
+        (("outer_pin", config.outer_pin), ("inner_pin", config.inner_pin)),
+        blocked_high=config.blocked == "high",
+        clock=around.clock,
+        wake=around.wake,
+        factory=around.pin_factory,
+    )
+    return BeamPairSensor(config, source, around.memos.get(config.name))
+
+
+class BeamPairSensor:
+    """A live door. Somebody half way through when the unit was restarted is still counted, once."""
+
+    can_wait = False
+    failed = False
+    finished = False
+
+    def __init__(self, config: BeamPair, source: EdgeSource, memo: dict[str, Any] | None = None) -> None:
+        self.name = config.name
+        self._settings = door_settings(config)
+        self._source = source
+        self._tally = Tally(self._settings.debounce_ns)
+        self._boot = ""
+        self._door: Door | None = None
+        self._last: dict[str, Any] | None = None
+        """The door's snapshot before this process, or before it was closed."""
+        self._found: list[Reading | Noticed] = []
+        self._lost = 0
+        if memo:
+            self._boot, self._last = memo["boot"], memo["door"]
+            self._tally.restore(memo["tally"])
+
+    def open(self, now: Instant) -> None:
+        levels = self._source.open()
+        self._lost = 0
+        before = restored_door(self._last, self.name)
+        if before and self._last and self._boot == now.boot and same_settings(self._last, self._settings):
+            self._door = before
+            for line, beam in enumerate(self._last["beams"]):
+                if beam["raw"] != levels[line]:
+                    self._feed(before, max(now.mono_ns, before.now_ns), line, levels[line])
+        else:
+            if before:
+                self._take(before.finish())
+            self._door = Door(self._settings, levels)
+        self._boot = now.boot
+
+    def poll(self, now: Instant) -> list[Reading | Noticed]:
+        door = self._door
+        if door is not None:
+            until_ns = now.mono_ns - REORDER_NS
+            for edge in self._source.take(until_ns):
+                self._feed(door, max(edge.t_ns, door.now_ns), edge.line, edge.level)
+            if until_ns > door.now_ns:
+                self._take(door.advance(until_ns))
+            if self._source.lost > self._lost:
+                count, self._lost = self._source.lost - self._lost, self._source.lost
+                self._tally.lost += count
+                self._found.append(
+                    Noticed("edges_lost", Mark(now.boot, now.mono_ns), None, "they came too fast", count)
+                )
+        found, self._found = self._found, []
+        return found
+
+    def due_ns(self) -> int | None:
+        times = [] if self._door is None or self._door.wake_ns == FOREVER_NS else [self._door.wake_ns + REORDER_NS]
+        waiting_ns = self._source.waiting_ns()
+        if waiting_ns is not None:
+            times.append(waiting_ns + REORDER_NS)
+        return min(times, default=None)
+
+    def memo(self) -> dict[str, Any]:
+        door = self._door.snapshot() if self._door is not None else self._last
+        return {"boot": self._boot, "door": door, "tally": self._tally.memo()}
+
+    def stats(self) -> SensorStats:
+        return self._tally.stats()
+
+    def close(self) -> None:
+        self._source.close()
+        if self._door is not None:
+            self._last, self._door = self._door.snapshot(), None
+
+    def _feed(self, door: Door, t_ns: int, line: int, level: int) -> None:
+        self._tally.edge(t_ns, line)
+        self._take(door.feed(t_ns, line, level))
+
+    def _take(self, found: list[Any]) -> None:
+        boot = self._boot
+        self._found += readings(found, lambda t_ns: Mark(boot, t_ns), self._tally)

@@ -1,0 +1,371 @@
+"""A whole unit, put together from its rooms; the same one on a Pi, under a recording, and in a simulated world."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from edge.agent import (
+    Agent,
+    AgentEvent,
+    AgentSettings,
+    CommandCame,
+    Execute,
+    Message,
+    Minute,
+    Now,
+    Seen,
+    SensorDown,
+    SensorUp,
+    Tick,
+    UnitNoticed,
+)
+from edge.clock import Clock, Instant, read
+from edge.delivery import IN_FLIGHT_MAX, Delivery, batches
+from edge.drafts import Draft, OutboxStats
+from edge.errors import SensorError
+from edge.link import Connected, Disconnected, Identity, Link, Received
+from edge.outbox import Outbox, OutboxSettings
+from edge.sensors.base import Driver, Surroundings, machine_pins
+from edge.sensors.kinds import make
+from firmware_cfg.errors import ConfigError
+from firmware_cfg.load import Fleet
+from firmware_cfg.schema import Hub, Stay
+from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
+from firmware_cfg.wire import T_NS_MAX, Ack
+
+log = logging.getLogger(__name__)
+
+HEALTH_EVERY_NS = 60 * NS_PER_S
+LOOK_EVERY_NS = NS_PER_S
+REOPEN_NS = (5 * NS_PER_S, 300 * NS_PER_S)
+REFUSED_RETRY_NS = 200 * NS_PER_MS
+FULLNESS_MAX = 0.8
+"""What can wait, such as a recording, waits while the outbox is fuller than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """`pin_factory` gives the gpiozero factory of all pins, made when a GPIO sensor first needs it.
+
+    `replace` makes drivers in place of configured sensors, given what was last remembered for them by `memo_key`.
+    """
+
+    fleet: Fleet
+    unit: str
+    folder: Path
+    version: str = ""
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    pin_factory: Callable[[], Any] = machine_pins
+    replace: dict[str, Replacement] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A driver in place of a configured sensor, and the name under which its memo is kept."""
+
+    memo_key: str
+    make: Callable[[Any], Driver]
+
+
+@dataclass(slots=True)
+class _Sensor:
+    driver: Driver
+    memo_key: str
+    open_: bool = False
+    wait_ns: int = REOPEN_NS[0]
+    retry_ns: int | None = None
+
+
+class Unit:
+    """Sensors, agent, outbox, delivery and a link, driven by `step` from one thread.
+
+    Raises ConfigError where the fleet does not place the unit, StateError where its folder cannot be used. `wake` may
+    be called from any thread and ends the waiting of `run` early.
+    """
+
+    def __init__(self, settings: UnitSettings, clock: Clock, link: Link) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._link = link
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        now = read(clock)
+        self._hub, self._stay = present_stay(settings.fleet, settings.unit, now.wall_ns)
+        self._outbox = Outbox(settings.folder, now, settings.outbox)
+        self._agent = self._new_agent()
+        self._delivery = Delivery()
+        self._epoch = self._outbox.epoch
+        self._session: str | None = None
+        self._started_ns = now.mono_ns
+        self._health_ns = now.mono_ns
+        self._look_ns = now.mono_ns
+        self._refused_ns: int | None = None
+        self._dropped_incoming = 0
+        self._sensors = self._make_sensors()
+        self._link.open(self._identity())
+
+    # For those who run it
+
+    def step(self) -> int:
+        """Do all that is due now, and give back the monotonic time at which something is due again."""
+        now = read(self._clock)
+        for happening in self._link.poll():
+            match happening:
+                case Connected(session):
+                    self._session = session
+                    self._delivery.connected()
+                    self._health_ns = now.mono_ns
+                case Disconnected():
+                    self._session = None
+                case Received("ack", payload):
+                    self._acked(payload, now)
+                case Received("cmd", payload):
+                    self._do(CommandCame(payload), now)
+        if now.mono_ns >= self._look_ns:
+            self._look_around(now)
+        for sensor in self._sensors:
+            self._poll(sensor, now)
+        if self._session and now.mono_ns >= self._health_ns:
+            self._health_ns = now.mono_ns + HEALTH_EVERY_NS
+            self._do(self._minute(self._session), now)
+        due_ns = self._outbox.due_ns
+        if due_ns is not None and now.mono_ns >= due_ns:
+            self._commit(now)
+        self._deliver(now)
+        return self._next_ns()
+
+    def run(self, done: Callable[[], bool] = lambda: False) -> None:
+        """Step until `stop` is called or `done` says so."""
+        while not self._stopping.is_set() and not done():
+            self._woken.clear()
+            wait_ns = self.step() - self._clock.monotonic_ns()
+            if wait_ns > 0:
+                self._woken.wait(self._clock.real_s(wait_ns))
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self) -> None:
+        """End `run` soon; may be called from any thread and from a signal handler."""
+        self._stopping.set()
+        self._woken.set()
+
+    def close(self) -> bool:
+        """Take what the sensors still have, store everything, say goodbye; false where something was not stored."""
+        now = read(self._clock)
+        for sensor in self._sensors:
+            if sensor.open_:
+                sensor.driver.close()
+        stored = self._outbox.close(now, self._memos())
+        self._link.close()
+        return stored
+
+    def stats(self) -> OutboxStats:
+        """What the outbox holds now."""
+        return self._outbox.stats()
+
+    @property
+    def fed(self) -> bool:
+        """Whether every recording was fed to its end and all that it gave is stored."""
+        waiting = [sensor for sensor in self._sensors if sensor.driver.can_wait and not sensor.driver.finished]
+        return not waiting and self._outbox.buffered == 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether a recording could not be fed to its end."""
+        return any(sensor.driver.failed for sensor in self._sensors)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every recording was fed to its end and no event that has a date waits for its ack."""
+        return self.fed and not self._outbox.window(1) and self._outbox.due_ns is None
+
+    # Inside
+
+    def _identity(self) -> Identity:
+        return Identity(self._hub.id, self._settings.unit, self._settings.version)
+
+    def _new_agent(self) -> Agent:
+        settings = AgentSettings(
+            unit=self._settings.unit,
+            version=self._settings.version,
+            fleet=self._settings.fleet,
+            hub=self._hub.id,
+            sensors=tuple(self._stay.sensors),
+        )
+        return Agent(settings, self._outbox.memo("agent"))
+
+    def _make_sensors(self) -> list[_Sensor]:
+        memos = {config.name: self._outbox.memo(f"sensor:{config.name}") for config in self._stay.sensors}
+        around = Surroundings(self._clock, self.wake, self._settings.pin_factory, memos)
+        sensors = []
+        for config in self._stay.sensors:
+            instead = self._settings.replace.get(config.name)
+            if instead is None:
+                sensors.append(_Sensor(make(config, around), f"sensor:{config.name}"))
+            else:
+                sensors.append(_Sensor(instead.make(self._outbox.memo(instead.memo_key)), instead.memo_key))
+        return sensors
+
+    def _now(self, now: Instant) -> Now:
+        return Now(now.boot, now.mono_ns, self._outbox.dating.wall_ns(now), now.synced)
+
+    def _do(self, event: AgentEvent, now: Instant) -> None:
+        for output in self._agent.handle(event, self._now(now)):
+            match output:
+                case Draft():
+                    self._outbox.append(output, now)
+                case Message():
+                    self._publish(output)
+                case Execute(command):
+                    self._execute(command, now)
+
+    def _execute(self, command: Any, now: Instant) -> None:
+        """Only `resend` changes anything; its id is on disk before it does."""
+        if not self._commit(now):
+            self._publish(self._agent.refuse(command.id, "the unit's disk does not take it"))
+            return
+        reopened = None
+        if command.name == "resend":
+            reopened = self._outbox.reopen(command.args["first"], command.args["last"], now)
+        self._publish(self._agent.answer(command, reopened))
+
+    def _publish(self, message: Message) -> bool:
+        return self._link.publish(self._identity().topic(message.channel), message.payload)
+
+    def _look_around(self, now: Instant) -> None:
+        """Once a second: the clock, faults held back, the place, and what went wrong elsewhere."""
+        self._look_ns = now.mono_ns + LOOK_EVERY_NS
+        self._outbox.observe(now)
+        self._do(Tick(), now)
+        for sentence in self._outbox.take_set_aside():
+            self._do(UnitNoticed("outbox_damaged", sentence), now)
+        dropped = self._link.dropped
+        if dropped > self._dropped_incoming:
+            count, self._dropped_incoming = dropped - self._dropped_incoming, dropped
+            self._do(UnitNoticed("messages_dropped", "they came faster than they were read", count), now)
+        if now.synced and not self._stay.holds(now.wall_ns):
+            self._move(now)
+
+    def _move(self, now: Instant) -> None:
+        """The registry gives the unit to another hub now: its sensors are those of the new stay."""
+        hub, stay = present_stay(self._settings.fleet, self._settings.unit, now.wall_ns)
+        if stay is self._stay:
+            return
+        log.warning("unit %s is at %s now", self._settings.unit, hub.id)
+        for sensor in self._sensors:
+            if sensor.open_:
+                sensor.driver.close()
+        self._commit(now)
+        self._link.close()
+        self._session = None
+        self._hub, self._stay = hub, stay
+        self._agent = self._new_agent()
+        self._sensors = self._make_sensors()
+        self._link.open(self._identity())
+
+    def _poll(self, sensor: _Sensor, now: Instant) -> None:
+        driver = sensor.driver
+        if driver.can_wait and (self._outbox.trouble or self._outbox.fullness > FULLNESS_MAX):
+            return
+        try:
+            if not sensor.open_:
+                if sensor.retry_ns is not None and now.mono_ns < sensor.retry_ns:
+                    return
+                driver.open(now)
+                sensor.open_, sensor.retry_ns, sensor.wait_ns = True, None, REOPEN_NS[0]
+                self._do(SensorUp(driver.name), now)
+            found = driver.poll(now)
+        except SensorError as error:
+            sensor.open_ = False
+            sensor.retry_ns = now.mono_ns + sensor.wait_ns
+            sensor.wait_ns = min(2 * sensor.wait_ns, REOPEN_NS[1])
+            log.warning("%s", error)
+            self._do(SensorDown(driver.name, error.detail), now)
+            return
+        for what in found:
+            self._do(Seen(driver.name, what), now)
+
+    def _memos(self) -> dict[str, Any]:
+        memos = {sensor.memo_key: sensor.driver.memo() for sensor in self._sensors}
+        return {**memos, "agent": self._agent.memo()}
+
+    def _commit(self, now: Instant) -> bool:
+        return self._outbox.commit(now, self._memos())
+
+    def _minute(self, session: str) -> Minute:
+        sensors = {sensor.driver.name: sensor.driver.stats() for sensor in self._sensors}
+        return Minute(session, self._started_ns, self._outbox.stats(), sensors, _temperature_c())
+
+    def _acked(self, payload: bytes, now: Instant) -> None:
+        try:
+            ack = Ack.model_validate_json(payload)
+        except ValidationError as error:
+            log.warning("an ack cannot be read: %s", error.errors()[0]["msg"])
+            return
+        self._outbox.collector_says(ack.now_ns, now)
+        if ack.epoch != self._outbox.epoch:
+            return
+        for seq, reason in ack.rejected:
+            log.warning("the collector refused event %d: %s", seq, reason)
+        self._outbox.settle(ack.done, ack.rejected, ack.now_ns, now)
+        self._delivery.settled(ack.done, ack.rejected)
+
+    def _deliver(self, now: Instant) -> None:
+        if self._epoch != self._outbox.epoch:
+            self._epoch = self._outbox.epoch
+            self._delivery.connected()
+        if self._session is None or (self._refused_ns is not None and now.mono_ns < self._refused_ns):
+            return
+        self._refused_ns = None
+        chosen = self._delivery.choose(self._outbox.window(IN_FLIGHT_MAX), now.mono_ns)
+        events = ((event.seq, event.text) for event in self._outbox.load(chosen)) if chosen else ()
+        topic = self._identity().topic("events")
+        sent_ns = max(0, self._outbox.dating.wall_ns(now))
+        for seqs, payload in batches(self._settings.unit, self._epoch, events, sent_ns):
+            if not self._link.publish(topic, payload):
+                self._refused_ns = now.mono_ns + REFUSED_RETRY_NS
+                return
+            self._delivery.sent(seqs, now.mono_ns)
+
+    def _next_ns(self) -> int:
+        times: list[int | None] = [self._look_ns, self._outbox.due_ns]
+        if self._session:
+            times += [self._health_ns, self._delivery.due_ns(), self._refused_ns]
+        waits = self._outbox.trouble or self._outbox.fullness > FULLNESS_MAX
+        for sensor in self._sensors:
+            if not (sensor.driver.can_wait and waits):
+                times.append(sensor.driver.due_ns() if sensor.open_ else sensor.retry_ns)
+        return min(time_ns for time_ns in times if time_ns is not None)
+
+
+def present_stay(fleet: Fleet, unit: str, now_ns: int) -> tuple[Hub, Stay]:
+    """Where the unit is; before its first stay or between two, the one to come; after the last, the last."""
+    stays: Sequence[tuple[Hub, Stay]] = fleet.stays(unit)
+    if not stays:
+        raise ConfigError(f"--unit {unit!r}: no such unit; there are {', '.join(fleet.units)}")
+    for hub, stay in stays:
+        if now_ns < _until_ns(stay):
+            return hub, stay
+    log.warning("unit %s has been nowhere since %s", unit, to_rfc3339(_until_ns(stays[-1][1])))
+    return stays[-1]
+
+
+def _until_ns(stay: Stay) -> int:
+    until = stay.until
+    return T_NS_MAX if until is None else int(until.timestamp()) * NS_PER_S + until.microsecond * 1000
+
+
+def _temperature_c() -> float | None:
+    try:
+        text = Path("/sys/class/thermal/thermal_zone0/temp").read_text(encoding="ascii")
+        return int(text) / 1000
+    except (OSError, ValueError):
+        return None
