@@ -88,6 +88,31 @@ def simulate_door(
     print(f"{trace}: {totals['in']} in, {totals['out']} out", file=sys.stderr)
 
 
+@app.command()
+def collector(
+    fleet: Annotated[Path, typer.Option(help="Folder of TOML files, one a hub.", show_default=False)],
+    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[USER[:PASSWORD]@]HOST[:PORT] or mqtts://…")],
+    store: Annotated[str, typer.Option(help="sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET.")],
+    state: Annotated[Path, typer.Option(help="Folder for what the collector must remember.", show_default=False)],
+    http: Annotated[str, typer.Option(help="Where to listen for browsers: HOST:PORT.")] = "127.0.0.1:8000",
+    client_id: Annotated[str, typer.Option(help="Name at the broker; by default one made up once in --state.")] = "",
+    watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
+) -> None:
+    """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C."""
+    from collector.serve import listening, log_to_stderr, serve  # noqa: PLC0415 - loaded when asked for
+    from collector.service import Collector  # noqa: PLC0415 - loaded when asked for
+    from dashboards.app import create_app  # noqa: PLC0415 - loaded when asked for
+    from firmware_cfg.endpoint import parse_host_port, parse_mqtt_url  # noqa: PLC0415 - loaded when asked for
+    from firmware_cfg.load import load_fleet  # noqa: PLC0415 - loaded when asked for
+
+    log_to_stderr()
+    address = parse_host_port(http)
+    known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt)
+    with listening(*address) as socket:
+        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch)
+        serve(service, create_app(service), socket)
+
+
 def main() -> NoReturn:
     """Run the command line; a FoyerError becomes one line on stderr and its exit code."""
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from collector.ingest import DeadLetter
 from collector.ranges import RangeSet
+from collector.store.base import StoreUnavailable
 from firmware_cfg.errors import ConfigError
 
 SCHEMA = 1
@@ -49,7 +50,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._outboxes: dict[tuple[str, str], RangeSet] = {}
-        path = folder / "ledger.sqlite"
+        path = self._path = folder / "ledger.sqlite"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=5.0, check_same_thread=False)
@@ -85,27 +86,40 @@ class Ledger:
     ) -> None:
         """Keep dead letters, done ranges (unit, epoch, first, last) and births (unit, session) in one transaction.
 
-        A letter that is there already is neither kept nor counted again.
+        A letter that is there already is neither kept nor counted again. Raises StoreUnavailable (disk full, locked).
         """
-        with self._lock, self._db:
-            for letter in dead:
-                self._keep(now_ns, letter)
-            if dead:
-                self._db.execute(
-                    "DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?", (DEAD_LETTERS_MAX,)
-                )
-            touched = {}
-            for unit, epoch, first, last in done:
-                outbox = self._outbox(unit, epoch)
-                if outbox.add(first, last):
-                    touched[unit, epoch] = outbox
-            self._db.executemany(
-                "INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?)",
-                [(*key, json.dumps(list(ranges)), ranges.holes_forgotten) for key, ranges in touched.items()],
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO birth VALUES (?, ?, ?)", [(unit, session, now_ns) for unit, session in births]
-            )
+        with self._lock:
+            try:
+                with self._db:
+                    self._record(now_ns, dead, done, births)
+            except sqlite3.Error as error:
+                self._outboxes.clear()  # they ran ahead of what is on disk
+                raise StoreUnavailable(f"ledger {self._path}: {error}") from error
+
+    def _record(
+        self,
+        now_ns: int,
+        dead: Sequence[DeadLetter],
+        done: Iterable[tuple[str, str, int, int]],
+        births: Sequence[tuple[str, str]],
+    ) -> None:
+        for letter in dead:
+            self._keep(now_ns, letter)
+        if dead:
+            sql = "DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?"
+            self._db.execute(sql, (DEAD_LETTERS_MAX,))
+        touched = {}
+        for unit, epoch, first, last in done:
+            outbox = self._outbox(unit, epoch)
+            if outbox.add(first, last):
+                touched[unit, epoch] = outbox
+        self._db.executemany(
+            "INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?)",
+            [(*key, json.dumps(list(ranges)), ranges.holes_forgotten) for key, ranges in touched.items()],
+        )
+        self._db.executemany(
+            "INSERT OR REPLACE INTO birth VALUES (?, ?, ?)", [(unit, session, now_ns) for unit, session in births]
+        )
 
     def _keep(self, now_ns: int, letter: DeadLetter) -> None:
         digest = blake2b(letter.payload, digest_size=16, key=letter.code.encode())
@@ -159,7 +173,7 @@ class Ledger:
         sql = "SELECT t_ns, topic, payload, code, reason, unit, epoch, seqs FROM dead_letter ORDER BY id DESC LIMIT ?"
         with self._lock:
             rows = self._db.execute(sql, (limit,)).fetchall()
-        return [KeptLetter(row[0], DeadLetter(*row[1:7], tuple(json.loads(row[7])))) for row in rows]
+        return [KeptLetter(row[0], _letter(*row[1:])) for row in rows]
 
     def dead_counts(self) -> dict[str, int]:
         """Dead letters ever kept, by code; more than there are where old ones had to go."""
@@ -174,3 +188,9 @@ class Ledger:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+
+def _letter(
+    topic: str, payload: bytes, code: str, reason: str, unit: str | None, epoch: str | None, seqs: str
+) -> DeadLetter:
+    return DeadLetter(topic, payload, code, reason, unit, epoch, tuple(json.loads(seqs)))

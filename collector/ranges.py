@@ -28,6 +28,9 @@ class RangeSet:
         last = first if last is None else last
         if last < first:
             raise ValueError(f"range {first}..{last} runs backwards")
+        if self._lasts and self._lasts[-1] + 1 == first:  # the next number, as nearly always
+            self._lasts[-1] = last
+            return True
         low = bisect_left(self._lasts, first - 1)
         high = bisect_right(self._firsts, last + 1)
         if high - low == 1 and self._firsts[low] <= first and last <= self._lasts[low]:

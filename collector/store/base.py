@@ -45,23 +45,30 @@ class Stored:
     event: Event
 
 
+@dataclass(slots=True)
+class Count:
+    """Persons by direction. `variance` sums persons² x c x (1 - c) over passages of confidence c.
+
+    `events` is how many raw events went in.
+    """
+
+    in_: int = 0
+    out: int = 0
+    unknown: int = 0
+    variance_in: float = 0.0
+    variance_out: float = 0.0
+    events: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """Persons that one counting sensor saw in the 15 minutes from `t_ns`.
-
-    `variance` sums persons² x c x (1 - c) over passages of confidence c; `events` counts the raw events that went in.
-    """
+    """Whom one counting sensor saw in the 15 minutes from `t_ns`."""
 
     t_ns: int
     unit: str
     sensor: str
     entrance: str | None
-    in_: int
-    out: int
-    unknown: int
-    variance_in: float
-    variance_out: float
-    events: int
+    count: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class Store(ABC):
         """Minutes with a health report per quarter, unit and working sensor; quarters without one are left out."""
 
     @abstractmethod
-    def events(  # noqa: PLR0913 - a query has as many bounds as it has
+    def events(
         self,
         kind: Kind,
         hub: str,

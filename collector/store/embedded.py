@@ -15,6 +15,7 @@ from typing import Any
 from collector.store.base import (
     QUARTER_NS,
     SEQ_MAX,
+    Count,
     Coverage,
     Parcel,
     Quarter,
@@ -199,7 +200,7 @@ class EmbeddedStore(Store):
 
     def counts_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
         rows = [row for sql in _COUNTS_SQL for row in self._read(sql, (hub, start_ns, end_ns))]
-        return [Quarter(row[0], row[1], row[2], row[3] or None, *row[4:]) for row in sorted(rows)]
+        return [Quarter(row[0], row[1], row[2], row[3] or None, Count(*row[4:])) for row in sorted(rows)]
 
     def coverage_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Coverage]:
         return [Coverage(*row) for row in self._read(_COVERAGE_SQL, (hub, start_ns, end_ns))]

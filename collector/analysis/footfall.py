@@ -1,0 +1,166 @@
+"""Visits and exits per stretch of local time, with how sure they are and how much of the time was watched."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from collector.analysis.buckets import edges, local_rfc3339
+from collector.answers import Bucket, Footfall, FootfallBucket, Lineage, Total
+from collector.store.base import QUARTER_NS, Count, Coverage, Quarter, Store
+from firmware_cfg.load import Fleet
+from firmware_cfg.schema import Hub
+
+BUCKETS_MAX = 10_000
+QUARTER_MINUTES = 15
+Z_95 = 1.959964
+"""Standard deviations on either side that hold 95 % of a normal distribution."""
+
+
+@dataclass(slots=True)
+class Sum:
+    """Persons one way in some stretch. `variance` is of the error; halves of unknown direction add to it."""
+
+    value: int = 0
+    variance: float = 0.0
+
+    def add(self, other: Sum) -> None:
+        self.value += other.value
+        self.variance += other.variance
+
+    def total(self, completeness: float) -> Total:
+        margin = Z_95 * math.sqrt(self.variance)
+        return Total(
+            value=self.value,
+            low=max(0, math.floor(self.value - margin)),
+            high=math.ceil(self.value + margin),
+            completeness=completeness,
+        )
+
+
+def unknown_total() -> Total:
+    """A gap: nothing watched, so nothing is said."""
+    return Total(value=None, low=None, high=None, completeness=0.0)
+
+
+def split(quarter_ns: int, count: Count) -> tuple[Sum, Sum]:
+    """Visits and exits of a quarter. Half of those whose direction is unknown went each way, as far as anybody knows.
+
+    The odd one is a visit in every other quarter of an hour, so that sums over any stretch add up and lean neither way.
+    """
+    half, odd = divmod(count.unknown, 2)
+    visitor = odd if quarter_ns // QUARTER_NS % 2 == 0 else 0
+    variance = count.unknown / 4
+    return (
+        Sum(count.in_ + half + visitor, count.variance_in + variance),
+        Sum(count.out + half + odd - visitor, count.variance_out + variance),
+    )
+
+
+def counting_sensors(hub: Hub) -> dict[str, set[tuple[str, str]]]:
+    """For each entrance the (unit, sensor) pairs that were ever to count there."""
+    return {
+        entrance.id: {
+            (stay.id, sensor.name)
+            for stay in hub.units
+            for sensor in stay.sensors
+            if sensor.entrance == entrance.id and sensor.name == entrance.counting
+        }
+        for entrance in hub.entrances
+    }
+
+
+@dataclass(slots=True)
+class _Stretch:
+    visits: Sum
+    exits: Sum
+    minutes: int = 0  # watched, summed over entrances
+    seen: bool = False
+
+    def answer(self, minutes: float, entrances: int) -> tuple[Total, Total]:
+        if not self.seen:
+            return unknown_total(), unknown_total()
+        completeness = min(1.0, round(self.minutes / (minutes * entrances), 4)) if minutes and entrances else 0.0
+        return self.visits.total(completeness), self.exits.total(completeness)
+
+
+def footfall(
+    store: Store, fleet: Fleet, hub: str, start_ns: int, end_ns: int, bucket: Bucket, *, now_ns: int
+) -> Footfall:
+    """Answer for the whole buckets that touch `start_ns`..`end_ns`. ValueError: more than `BUCKETS_MAX` of them."""
+    place = fleet.hubs[hub]
+    bounds = edges(start_ns, end_ns, bucket, place.zone, BUCKETS_MAX)
+    quarters = store.counts_15m(hub, bounds[0], bounds[-1])
+    coverage = store.coverage_15m(hub, bounds[0], bounds[-1])
+    stretches = _fill(bounds, place, quarters, coverage)
+    watched_by = {(quarter.unit, quarter.sensor) for quarter in quarters}
+    zone = place.zone
+    buckets = []
+    for (start, end), stretch in zip(pairwise(bounds), stretches, strict=True):
+        visits, exits = stretch.answer(_minutes(start, min(end, now_ns)), len(place.entrances))
+        buckets.append(
+            FootfallBucket(start=local_rfc3339(start, zone), end=local_rfc3339(end, zone), visits=visits, exits=exits)
+        )
+    whole = _sum(stretches)
+    total, _exits = whole.answer(_minutes(bounds[0], min(bounds[-1], now_ns)), len(place.entrances))
+    first, last = local_rfc3339(bounds[0], zone), local_rfc3339(bounds[-1], zone)
+    return Footfall(
+        hub=hub,
+        start=first,
+        end=last,
+        bucket=bucket,
+        timezone=place.timezone,
+        total=total,
+        buckets=buckets,
+        lineage=Lineage(
+            query=f"/api/v1/footfall?hub={hub}&start={_query(first)}&end={_query(last)}&bucket={bucket}",
+            store=store.name,
+            sensors=sorted(f"{unit}/{sensor}" for unit, sensor in watched_by),
+            raw_events=sum(quarter.count.events for quarter in quarters),
+        ),
+    )
+
+
+def _query(time: str) -> str:
+    return time.replace("+", "%2B")
+
+
+def _minutes(start_ns: int, end_ns: int) -> float:
+    return max(0, end_ns - start_ns) / (60 * 1_000_000_000)
+
+
+def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]) -> list[_Stretch]:
+    stretches = [_Stretch(Sum(), Sum()) for _ in range(len(bounds) - 1)]
+    watched: dict[tuple[int, str], int] = defaultdict(int)  # (quarter, entrance) -> minutes
+    entrance_of = {pair: entrance for entrance, pairs in counting_sensors(hub).items() for pair in pairs}
+    for quarter in quarters:
+        stretch = stretches[bisect_right(bounds, quarter.t_ns) - 1]
+        visits, exits = split(quarter.t_ns, quarter.count)
+        stretch.visits.add(visits)
+        stretch.exits.add(exits)
+        stretch.seen = True
+        key = (quarter.t_ns, quarter.entrance or "")
+        watched[key] = max(watched[key], 1)  # a count is evidence, if only of its minute
+    for cover in coverage:
+        entrance = entrance_of.get((cover.unit, cover.sensor))
+        if entrance is not None:
+            watched[cover.t_ns, entrance] = max(watched[cover.t_ns, entrance], cover.minutes)
+    for (t_ns, _entrance), minutes in watched.items():
+        stretch = stretches[bisect_right(bounds, t_ns) - 1]
+        stretch.seen = True
+        stretch.minutes += min(minutes, QUARTER_MINUTES)
+    return stretches
+
+
+def _sum(stretches: Iterable[_Stretch]) -> _Stretch:
+    whole = _Stretch(Sum(), Sum())
+    for stretch in stretches:
+        whole.visits.add(stretch.visits)
+        whole.exits.add(stretch.exits)
+        whole.minutes += stretch.minutes
+        whole.seen = whole.seen or stretch.seen
+    return whole

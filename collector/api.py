@@ -1,0 +1,147 @@
+"""The HTTP interface: JSON answers, and a stream of what changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Annotated, NoReturn
+
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel
+
+from collector.analysis.buckets import midnight_ns
+from collector.analysis.footfall import BUCKETS_MAX, footfall
+from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.service import Collector
+from collector.store.base import StoreUnavailable
+from firmware_cfg.schema import Hub
+from firmware_cfg.times import from_rfc3339
+
+_LATEST_NS = 4_102_444_800 * 1_000_000_000  # 2100
+
+
+class Problem(BaseModel):
+    """What is wrong, where in the request, and how to mend it."""
+
+    what: str
+    where: str
+    mend: str
+
+
+class ProblemAnswer(BaseModel):
+    detail: Problem
+
+
+class Condition(BaseModel):
+    """`reasons` names each part that does not work, with a sentence."""
+
+    ok: bool
+    reasons: dict[str, str]
+
+
+def _refuse(status: int, what: str, where: str, mend: str) -> NoReturn:
+    raise HTTPException(status, Problem(what=what, where=where, mend=mend).model_dump())
+
+
+HubName = Annotated[str, Query(description="The hub's id, as in /api/v1/hubs", max_length=64)]
+Moment = Annotated[
+    str, Query(description="A local date (2026-03-29, its first moment) or an RFC 3339 time with offset", max_length=40)
+]
+
+
+def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of routes, each of its own
+    """Every route below `/api/v1`, and `/healthz`."""
+    router = APIRouter()
+    hubs = collector.fleet.hubs
+
+    def known(hub: str, where: str) -> Hub:
+        if hub not in hubs:
+            _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
+        return hubs[hub]
+
+    @router.get("/api/v1/hubs", tags=["hubs"])
+    async def list_hubs() -> list[HubSummary]:
+        """Every hub of the registry, by id."""
+        return [_summary(hubs[name], collector.wall_ns()) for name in sorted(hubs)]
+
+    @router.get("/api/v1/hubs/{hub}/live", tags=["live"], responses={404: {"model": ProblemAnswer}})
+    async def live(hub: str) -> Live:
+        """One hub now: people inside, visits since local midnight, the last passages, its units."""
+        known(hub, "path")
+        return collector.live.snapshot(hub)
+
+    @router.get("/api/v1/stream", tags=["live"], response_class=EventSourceResponse)
+    async def stream() -> AsyncIterator[ServerSentEvent]:
+        """Server-sent events named `live`: one for every hub at once, then one whenever a hub changes.
+
+        Each `data` is what `/api/v1/hubs/{hub}/live` answers. Comments keep the connection open.
+        """
+        async for answer in collector.live.listen():
+            yield ServerSentEvent(event="live", data=answer)
+
+    @router.get(
+        "/api/v1/footfall",
+        tags=["history"],
+        responses={code: {"model": ProblemAnswer} for code in (400, 404, 503)},
+    )
+    def get_footfall(hub: HubName, start: Moment, end: Moment, bucket: Bucket = "1d") -> Footfall:
+        """Visits and exits in buckets of local time, `start` inclusive, `end` exclusive.
+
+        Both are widened to whole buckets. A bucket that no working sensor watched has the value null, not 0.
+        """
+        place = known(hub, "hub")
+        start_ns, end_ns = _moment(start, "start", place), _moment(end, "end", place)
+        if start_ns >= end_ns:
+            _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
+        try:
+            return footfall(collector.store, collector.fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns())
+        except ValueError as error:
+            _refuse(
+                400, str(error), "bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"
+            )
+        except StoreUnavailable as error:
+            _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
+
+    @router.get("/healthz", tags=["operation"], responses={503: {"model": Condition}})
+    def healthz() -> JSONResponse:
+        """200 where broker and store are reachable and events move, else 503; the reasons are in the body."""
+        condition = collector.condition()
+        body = Condition(ok=condition.ok, reasons=condition.reasons)
+        return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
+
+    return router
+
+
+def _moment(text: str, where: str, hub: Hub) -> int:
+    try:
+        t_ns = midnight_ns(date.fromisoformat(text), hub.zone) if len(text) == len("2026-03-29") else from_rfc3339(text)
+    except (ValueError, OverflowError):
+        t_ns = -1
+    if not 0 <= t_ns <= _LATEST_NS:
+        _refuse(
+            400,
+            f"{text!r} is neither a local date nor an RFC 3339 time between 1970 and 2100",
+            where,
+            "write 2026-03-29 or 2026-03-29T09:00:00+01:00, with + as %2B",
+        )
+    return t_ns
+
+
+def _summary(hub: Hub, now_ns: int) -> HubSummary:
+    return HubSummary(
+        id=hub.id,
+        name=hub.name,
+        type=hub.type,
+        nearest_extra=hub.nearest_extra,
+        timezone=hub.timezone,
+        hours={
+            day: [f"{hours.opens:%H:%M}-{hours.closes:%H:%M}" for hours in stretches]
+            for day, stretches in hub.hours.items()
+        },
+        entrances=[Place(id=entrance.id, name=entrance.name) for entrance in hub.entrances],
+        rooms=[Place(id=room.id, name=room.name) for room in hub.rooms],
+        cabinet=hub.cabinet is not None,
+        units=sorted({stay.id for stay in hub.units if stay.holds(now_ns)}),
+    )

@@ -1,0 +1,270 @@
+"""From messages to stored events and answers.
+
+The subscriber's thread judges messages into the open batch; the writer's thread stores one batch at a time. While it
+does, the next one fills: a lone event goes at once, a flood goes in batches of up to `BATCH_EVENTS_MAX`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from collector.ingest import DeadLetter, Ingest, Verdict
+from collector.ledger import Ledger
+from collector.live import Live
+from collector.ranges import RangeSet
+from collector.store.base import Parcel, Refused, Store, StoreUnavailable
+from collector.subscriber import Delivery, Subscriber
+from firmware_cfg.wire import Ack, Address, Fault, Health, State
+
+BATCH_EVENTS_MAX = 5_000
+BATCH_MESSAGES_MAX = 5_000
+TOLD_MAX = 400
+"""Rejected events named with their reason in one answer; the others are only `done`."""
+_BACKOFF_S = (0.1, 5.0)
+_STUCK_S = 30.0
+
+
+@dataclass(slots=True)
+class _Answer:
+    done: RangeSet = field(default_factory=RangeSet)
+    rejected: list[tuple[int, str]] = field(default_factory=list)
+
+    def reject(self, letter: DeadLetter) -> None:
+        for seq in letter.seqs:
+            self.done.add(seq)
+            if len(self.rejected) < TOLD_MAX:
+                self.rejected.append((seq, letter.reason))
+
+
+@dataclass(slots=True)
+class Batch:
+    """Judged messages on their way into the store, and what will be said about them."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    parcels: list[Parcel] = field(default_factory=list)
+    reports: list[Health] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    answers: dict[tuple[Address, str], _Answer] = field(default_factory=dict)
+    declared: list[tuple[str, str, int, int]] = field(default_factory=list)
+    events: int = 0
+
+    def add(self, delivery: Delivery, verdict: Verdict) -> None:
+        self.deliveries.append(delivery)
+        address = verdict.address
+        if verdict.parcel is not None and address is not None:
+            self.parcels.append(verdict.parcel)
+            self.events += len(verdict.parcel.events)
+            self._done(self._answer(address, verdict.parcel.epoch).done, verdict.parcel)
+        if verdict.report is not None and address is not None:
+            self.reports.append(verdict.report)
+            self._answer(address, verdict.report.epoch)
+        if verdict.state is not None:
+            self.states.append(verdict.state)
+        for letter in verdict.dead:
+            self.dead.append(letter)
+            if address is not None and letter.epoch is not None:
+                self._answer(address, letter.epoch).reject(letter)
+
+    def _answer(self, address: Address, epoch: str) -> _Answer:
+        to = (Address(address.hub, address.unit, "ack"), epoch)
+        answer = self.answers.get(to)
+        if answer is None:
+            answer = self.answers[to] = _Answer()
+        return answer
+
+    def _done(self, done: RangeSet, parcel: Parcel) -> None:
+        seqs = [event.seq for event in parcel.events]
+        if seqs == list(range(seqs[0], seqs[0] + len(seqs))):
+            done.add(seqs[0], seqs[-1])
+        else:
+            for seq in seqs:
+                done.add(seq)
+        for event in parcel.events:
+            if type(event) is Fault and event.first_seq and event.last_seq and event.first_seq <= event.last_seq:
+                self.declared.append((parcel.unit, parcel.epoch, event.first_seq, event.last_seq))
+
+    def refuse(self, refused: Refused) -> None:
+        """The store will never take this event."""
+        payload = refused.event.model_dump_json(by_alias=True, exclude_none=True).encode()
+        for (address, epoch), answer in self.answers.items():
+            if address.unit == refused.unit and epoch == refused.epoch:
+                letter = DeadLetter(
+                    Address(address.hub, address.unit, "events").topic,
+                    payload,
+                    "refused",
+                    refused.reason,
+                    refused.unit,
+                    refused.epoch,
+                    (refused.event.seq,),
+                )
+                self.dead.append(letter)
+                answer.reject(letter)
+                return
+
+    def done(self) -> list[tuple[str, str, int, int]]:
+        """For the ledger: (unit, epoch, first, last)."""
+        told = [
+            (address.unit, epoch, first, last)
+            for (address, epoch), answer in self.answers.items()
+            for first, last in answer.done
+        ]
+        return told + self.declared
+
+
+class Pipeline:
+    """A Handler: judges, stores, acknowledges, answers.
+
+    Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most two batches are judged.
+    `say` is told in a sentence when the store cannot take a batch, and "" when it can again.
+    """
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        store: Store,
+        ledger: Ledger,
+        live: Live,
+        *,
+        wall_ns: Callable[[], int],
+        say: Callable[[str], None],
+    ) -> None:
+        self._ingest = ingest
+        self._store = store
+        self._ledger = ledger
+        self._live = live
+        self._wall_ns = wall_ns
+        self._say = say
+        self._raw: deque[Delivery] = deque()
+        self._open = Batch()
+        self._finished: deque[Batch] = deque()
+        self._condition = threading.Condition()
+        self._in_work: Batch | None = None
+        self._in_work_since_s = 0.0
+        self._closing = threading.Event()
+        self._subscriber: Subscriber | None = None
+        self.trouble = ""
+        self.failure: BaseException | None = None
+        self.events_stored = 0
+        self.stale_wills = 0
+        self._thread = threading.Thread(target=self._main, name="store", daemon=True)
+
+    def start(self, subscriber: Subscriber) -> None:
+        """Begin to store; `subscriber` is the one whose handler this is."""
+        self._subscriber = subscriber
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the batch in work, if the store takes it now. What is not stored is not acknowledged."""
+        self._closing.set()
+        with self._condition:
+            self._condition.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @property
+    def stuck(self) -> bool:
+        """Whether one batch has been in work for half a minute."""
+        with self._condition:
+            return self._in_work is not None and time.monotonic() - self._in_work_since_s > _STUCK_S
+
+    def arrived(self, delivery: Delivery) -> None:
+        self._raw.append(delivery)
+
+    def turn(self) -> None:
+        self._settle()
+        self._judge()
+        self._hand_over()
+
+    def _judge(self) -> None:
+        now_ns = self._wall_ns()
+        batch = self._open
+        while self._raw and batch.events < BATCH_EVENTS_MAX and len(batch.deliveries) < BATCH_MESSAGES_MAX:
+            delivery = self._raw.popleft()
+            verdict = self._ingest.judge(delivery.topic, delivery.payload, now_ns, retained=delivery.retained)
+            self.stale_wills += verdict.stale
+            batch.add(delivery, verdict)
+
+    def _hand_over(self) -> None:
+        if not self._open.deliveries:
+            return
+        with self._condition:
+            if self._in_work is not None:
+                return
+            self._in_work, self._open = self._open, Batch()
+            self._in_work_since_s = time.monotonic()
+            self._condition.notify()
+
+    def _settle(self) -> None:
+        """Acknowledge and answer what is stored; in the subscriber's thread, as all that touches the broker."""
+        assert self._subscriber is not None  # noqa: S101 - `start` came first
+        while self._finished:
+            batch = self._finished.popleft()
+            self._subscriber.acknowledge(batch.deliveries)
+            now_ns = self._wall_ns()
+            for (address, epoch), answer in batch.answers.items():
+                ack = Ack(epoch=epoch, done=list(answer.done), rejected=answer.rejected, now_ns=now_ns)
+                self._subscriber.publish(address.topic, ack.model_dump_json().encode())
+
+    def _main(self) -> None:
+        try:
+            while (batch := self._next()) is not None:
+                if self._persist(batch):
+                    self._finish(batch)
+        except BaseException as error:  # a bug of ours must not look like silence
+            self.failure = error
+            self._say(f"storing failed: {error!r}")
+            raise
+
+    def _next(self) -> Batch | None:
+        with self._condition:
+            while self._in_work is None:
+                if self._closing.is_set():
+                    return None
+                self._condition.wait()
+            return self._in_work
+
+    def _persist(self, batch: Batch) -> bool:
+        """Store and record the batch, however long it takes; False where we are to end before it is done."""
+
+        def store() -> None:
+            if batch.parcels or batch.reports:
+                for refused in self._store.write(batch.parcels, batch.reports):
+                    batch.refuse(refused)
+
+        def record() -> None:
+            births = [(state.unit, state.session) for state in batch.states if state.state == "online"]
+            self._ledger.record(self._wall_ns(), dead=batch.dead, done=batch.done(), births=births)
+
+        return self._insist(store) and self._insist(record)
+
+    def _insist(self, step: Callable[[], None]) -> bool:
+        backoff_s = _BACKOFF_S[0]
+        while True:
+            try:
+                step()
+            except StoreUnavailable as error:
+                self.trouble = str(error)
+                self._say(f"{error}; trying again, nothing is lost meanwhile")
+            else:
+                self.trouble = ""
+                self._say("")
+                return True
+            if self._closing.wait(backoff_s):
+                with self._condition:
+                    self._in_work = None
+                return False
+            backoff_s = min(2 * backoff_s, _BACKOFF_S[1])
+
+    def _finish(self, batch: Batch) -> None:
+        self.events_stored += batch.events
+        self._live.stored(batch.parcels, batch.reports, batch.states)
+        self._finished.append(batch)
+        with self._condition:
+            self._in_work = None
+        assert self._subscriber is not None  # noqa: S101 - `start` came first
+        self._subscriber.wake()

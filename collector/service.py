@@ -1,0 +1,222 @@
+"""The collector put together: broker, pipeline, store, ledger, live view."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.ingest import Ingest
+from collector.ledger import Ledger
+from collector.live import Live
+from collector.pipeline import Pipeline
+from collector.store import open_store
+from collector.store.base import Store, StoreUnavailable
+from collector.subscriber import Delivery, Subscriber
+from firmware_cfg.endpoint import MqttEndpoint
+from firmware_cfg.load import Fleet
+
+SHARED = "$share/collectors/"
+EVENTS, HEALTH, STATE = "foyer/v1/+/+/events", "foyer/v1/+/+/health", "foyer/v1/+/+/state"
+WATCHED_MAX = 10_000
+_PING_EVERY_S = 2.0
+
+log = logging.getLogger("foyer.collector")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether the collector does its work, and where not, why: part -> sentence."""
+
+    ok: bool
+    reasons: dict[str, str]
+
+
+class _Voice:
+    """Says a sentence about a part when it is a new one, and once when all is well again."""
+
+    def __init__(self, part: str) -> None:
+        self.sentence = ""
+        self._part = part
+
+    def say(self, sentence: str) -> None:
+        if sentence == self.sentence:
+            return
+        self.sentence = sentence
+        if sentence:
+            log.warning("%s", sentence, extra={"part": self._part})
+        else:
+            log.warning("%s is there again", self._part, extra={"part": self._part})
+
+
+class Collector:
+    """Takes what units publish into a store and knows what is going on.
+
+    Raises ConfigError where store or state folder cannot be used; an unreachable broker or server is waited for.
+    `watch`: also follow what other collectors of the same broker take, for the live view.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        endpoint: MqttEndpoint,
+        store_url: str,
+        state_dir: Path,
+        *,
+        wall_ns: Callable[[], int] = time.time_ns,
+        client_id: str | None = None,
+        watch: bool = True,
+    ) -> None:
+        self.fleet = fleet
+        self.wall_ns = wall_ns
+        self.store: Store = open_store(store_url)
+        self.ledger = Ledger(state_dir)
+        self.live = Live(fleet, wall_ns)
+        name = client_id or self.ledger.client_id
+        self._voices = {part: _Voice(part) for part in ("broker", "store")}
+        ingest = Ingest(fleet, self.ledger.births())
+        self._pipeline = Pipeline(
+            ingest, self.store, self.ledger, self.live, wall_ns=wall_ns, say=self._voices["store"].say
+        )
+        filters = [(SHARED + EVENTS, 1), (SHARED + HEALTH, 1), (STATE, 1)]
+        self._subscriber = Subscriber(
+            endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
+        )
+        self._watch: Subscriber | None = None
+        self._seeder = _Seeder(self.live, self.store)
+        if watch:
+            watcher = _Watcher(Ingest(fleet), self.live, wall_ns, self._seeder.again)
+            quiet = logging.getLogger("foyer.collector.watch").debug  # the main connection speaks for both
+            self._watch = Subscriber(
+                endpoint, f"{name}-live", [(EVENTS, 0), (HEALTH, 0)], watcher, durable=False, say=quiet
+            )
+            watcher.subscriber = self._watch
+        self._pinged: tuple[float, str] = (-_PING_EVERY_S, "")
+        self._ping_lock = threading.Lock()
+        self._closed = False
+
+    def start(self) -> None:
+        self.live.start()
+        self._pipeline.start(self._subscriber)
+        self._subscriber.start()
+        if self._watch is not None:
+            self._watch.start()
+        self._seeder.start()
+
+    def close(self) -> None:
+        """Finish the batch in work where the store takes it, acknowledge it, and end. What is left comes again."""
+        if self._closed:
+            return
+        self._closed = True
+        self.live.close()
+        self._seeder.close()
+        if self._watch is not None:
+            self._watch.close()
+        self._pipeline.close()
+        self._subscriber.close()
+        self.store.close()
+        self.ledger.close()
+
+    @property
+    def events_stored(self) -> int:
+        """Events that this process handed to the store, resends among them."""
+        return self._pipeline.events_stored
+
+    def condition(self) -> Condition:
+        """Ask store and broker now; the store at most every two seconds."""
+        reasons = {}
+        if not self._subscriber.connected:
+            reasons["broker"] = self._voices["broker"].sentence or "not yet connected to the broker"
+        if store := self._pipeline.trouble or self._ping():
+            reasons["store"] = store
+        failure = self._pipeline.failure or self._subscriber.failure
+        if failure is not None:
+            reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"
+        elif self._pipeline.stuck and "store" not in reasons:
+            reasons["pipeline"] = "one batch has been in work for more than 30 s"
+        return Condition(not reasons, reasons)
+
+    def _ping(self) -> str:
+        with self._ping_lock:
+            if time.monotonic() - self._pinged[0] >= _PING_EVERY_S:
+                trouble = ""
+                try:
+                    self.store.ping()
+                except StoreUnavailable as error:
+                    trouble = str(error)
+                self._pinged = (time.monotonic(), trouble)
+            return self._pinged[1]
+
+
+class _Watcher:
+    """A Handler that only looks: what any collector takes, this one shows."""
+
+    def __init__(self, ingest: Ingest, live: Live, wall_ns: Callable[[], int], reconnected: Callable[[], None]) -> None:
+        self.subscriber: Subscriber | None = None
+        self._ingest = ingest
+        self._live = live
+        self._wall_ns = wall_ns
+        self._reconnected = reconnected
+        self._arrived: deque[Delivery] = deque(maxlen=WATCHED_MAX)
+        self._connection = 0
+
+    def arrived(self, delivery: Delivery) -> None:
+        self._arrived.append(delivery)
+
+    def turn(self) -> None:
+        if self.subscriber is not None and self.subscriber.connected:
+            if self._connection != self.subscriber.connection:
+                self._reconnected()
+            self._connection = self.subscriber.connection
+        parcels, reports = [], []
+        while self._arrived:
+            delivery = self._arrived.popleft()
+            if delivery.retained:
+                continue
+            verdict = self._ingest.judge(delivery.topic, delivery.payload, self._wall_ns())
+            if verdict.parcel is not None:
+                parcels.append(verdict.parcel)
+            if verdict.report is not None:
+                reports.append(verdict.report)
+        if parcels or reports:
+            self._live.stored(parcels, reports)
+
+
+class _Seeder:
+    """Fills the live view from the store: at the start, and after a gap in watching."""
+
+    def __init__(self, live: Live, store: Store) -> None:
+        self._live = live
+        self._store = store
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="seed", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def again(self) -> None:
+        self._wanted.set()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._wanted.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._closing.is_set():
+                return
+            try:
+                self._live.seed(self._store)
+            except StoreUnavailable:
+                self._wanted.set()  # the pipeline or /healthz says why
+                self._closing.wait(1.0)

@@ -1,0 +1,269 @@
+"""The collector's end of MQTT, and the only module here that knows paho.
+
+One thread owns each connection: it reads, calls the handler, and writes. Nothing else touches the client, so that a
+message is acknowledged in the order of arrival and only on the connection that delivered it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from firmware_cfg.endpoint import MqttEndpoint
+
+KEEPALIVE_S = 30
+CONNECT_TIMEOUT_S = 5.0
+SESSION_EXPIRY_S = 7 * 86_400
+RECEIVE_MAX = 1000
+ANSWERS_QUEUED_MAX = 10_000
+_READ_BURST = 250
+_IDLE_S = 0.5
+_BACKOFF_S = (0.2, 10.0)
+_LINGER_S = 2.0
+_FAILURE = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message as it came, with what is needed to acknowledge it."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    mid: int
+    qos: int
+    connection: int
+
+
+class Handler(Protocol):
+    """What is done with messages. Both methods are called in the subscriber's own thread and must not wait."""
+
+    def arrived(self, delivery: Delivery) -> None:
+        """Take a message."""
+
+    def turn(self) -> None:
+        """Called after each burst of messages, after each `wake`, and at least twice a second."""
+
+
+class Subscriber:
+    """Keeps one MQTT 5 connection up for ever and hands what arrives to a handler.
+
+    `durable` asks for a session that outlives the connection, with manual acknowledgement; else the session is clean.
+    `say` is told in a sentence when the broker cannot be reached and when it can again; "" means that all is well.
+    """
+
+    def __init__(
+        self,
+        endpoint: MqttEndpoint,
+        client_id: str,
+        filters: Sequence[tuple[str, int]],
+        handler: Handler,
+        *,
+        durable: bool,
+        say: Callable[[str], None],
+        receive_max: int = RECEIVE_MAX,
+    ) -> None:
+        self._endpoint = endpoint
+        self._filters = list(filters)
+        self._handler = handler
+        self._durable = durable
+        self._say = say
+        self._receive_max = receive_max
+        self._connection = 0
+        self._ready = False
+        self._backoff_s = _BACKOFF_S[0]
+        self._retry_at_s = 0.0
+        self._closing = threading.Event()
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        self._seen = 0
+        self.answers_dropped = 0
+        self.failure: BaseException | None = None
+        self._client = self._make_client(client_id)
+        self._thread = threading.Thread(target=self._main, name=f"mqtt {client_id}", daemon=True)
+
+    def _make_client(self, client_id: str) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=self._durable,
+        )
+        if self._endpoint.username is not None:
+            client.username_pw_set(self._endpoint.username, self._endpoint.password)
+        if self._endpoint.tls:
+            client.tls_set()
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_queued_messages_set(ANSWERS_QUEUED_MAX)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_socket_register_write = lambda _client, _userdata, _socket: None  # writes wait for our own loop
+        return client
+
+    @property
+    def connected(self) -> bool:
+        """Connected and subscribed."""
+        return self._ready
+
+    @property
+    def connection(self) -> int:
+        """Rises by one with each connection made."""
+        return self._connection
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have `turn` called soon. From any thread."""
+        with contextlib.suppress(BlockingIOError, OSError):  # full: it will wake anyway; closed: it is over
+            self._waker.send(b"\0")
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker that these are done with, in this order; silent for those of an earlier connection."""
+        for delivery in deliveries:
+            if delivery.connection == self._connection and delivery.qos:
+                self._client.ack(delivery.mid, delivery.qos)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """QoS 1 while connected; dropped and counted otherwise, since whoever waits for it will ask again."""
+        if not self._ready or self._client.publish(topic, payload, qos=1).rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.answers_dropped += 1
+
+    def close(self) -> None:
+        """Disconnect and end; the session stays at the broker where it is durable."""
+        self._closing.set()
+        self.wake()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._waker.close()
+        self._woken.close()
+
+    def _main(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # a bug of ours must not look like silence
+            self.failure = error
+            self._ready = False
+            self._say(f"the subscriber failed: {error!r}")
+            raise
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if self._client.socket() is None and time.monotonic() >= self._retry_at_s:
+                self._connect()
+            self._wait()
+            self._read()
+            self._handler.turn()
+            self._write()
+            self._client.loop_misc()
+        self._handler.turn()  # what was stored meanwhile is acknowledged before we go
+        self._disconnect()
+
+    def _connect(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it so
+        properties.ReceiveMaximum = self._receive_max
+        if self._durable:
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        self._connection += 1
+        try:
+            self._client.connect(
+                self._endpoint.host,
+                self._endpoint.port,
+                KEEPALIVE_S,
+                clean_start=not self._durable,
+                properties=properties,
+            )
+        except (OSError, ValueError) as error:
+            self._lost(f"cannot reach the broker at {self._endpoint}: {error}")
+
+    def _lost(self, sentence: str) -> None:
+        self._ready = False
+        self._say(f"{sentence}; trying again, nothing is lost meanwhile")
+        self._retry_at_s = time.monotonic() + self._backoff_s
+        self._backoff_s = min(2 * self._backoff_s, _BACKOFF_S[1])
+
+    def _wait(self) -> None:
+        sock = self._client.socket()
+        timeout_s = _IDLE_S
+        if sock is None:
+            timeout_s = min(timeout_s, max(0.0, self._retry_at_s - time.monotonic()))
+        elif isinstance(sock, ssl.SSLSocket) and sock.pending():
+            timeout_s = 0.0
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            if sock is not None:
+                want = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._client.want_write() else 0)
+                selector.register(sock, want)
+            selector.select(timeout_s)
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    def _read(self) -> None:
+        for _ in range(_READ_BURST):
+            before = self._seen
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._seen == before:
+                return
+
+    def _write(self) -> None:
+        if self._client.want_write():
+            self._client.loop_write()
+
+    def _disconnect(self) -> None:
+        """Say what is left to say, within `_LINGER_S`, then goodbye."""
+        self._ready = False
+        sock = self._client.socket()
+        if sock is None:
+            return
+        self._client.disconnect()
+        deadline = time.monotonic() + _LINGER_S
+        while self._client.want_write() and self._client.socket() is not None and time.monotonic() < deadline:
+            self._client.loop_write()
+        with contextlib.suppress(OSError):
+            sock.close()
+
+    def _on_connect(self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _props: Any) -> None:
+        if reason.is_failure:
+            self._lost(f"the broker at {self._endpoint} refuses the collector: {reason}")
+        else:
+            client.subscribe([(topic, qos) for topic, qos in self._filters])
+
+    def _on_subscribe(self, _client: Client, _data: Any, _mid: int, reasons: list[ReasonCode], _props: Any) -> None:
+        refused = [
+            topic for (topic, _), reason in zip(self._filters, reasons, strict=False) if int(reason.value) >= _FAILURE
+        ]
+        if refused:
+            self._say(f"the broker at {self._endpoint} refuses the subscription to {', '.join(refused)}; see its ACL")
+            return
+        self._backoff_s = _BACKOFF_S[0]
+        self._ready = True
+        self._say("")
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _props: Any
+    ) -> None:
+        if not self._closing.is_set():
+            self._lost(f"lost the broker at {self._endpoint}: {reason}")
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._seen += 1
+        delivery = Delivery(
+            message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection
+        )
+        self._handler.arrived(delivery)
