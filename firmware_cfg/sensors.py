@@ -243,8 +243,8 @@ class ModbusCounter(_Totals):
         apart = abs(self.in_register - self.out_register)
         if not REGISTERS_EACH <= apart <= REGISTERS_AT_ONCE - REGISTERS_EACH:
             raise ValueError(
-                f"in_register {self.in_register} and out_register {self.out_register} are {apart} apart; each is two "
-                f"registers and both are read at once: expected {REGISTERS_EACH} to {REGISTERS_AT_ONCE - REGISTERS_EACH}"
+                f"in_register {self.in_register} and out_register {self.out_register} are {apart} apart; expected "
+                f"{REGISTERS_EACH} to {REGISTERS_AT_ONCE - REGISTERS_EACH}: two registers each, all read at once"
             )
         if self.silent_s < 2 * self.poll_s:
             raise ValueError(f"silent_s {self.silent_s:g} is less than two polls of poll_s {self.poll_s:g}")
