@@ -19,7 +19,8 @@ def write_door(
 ) -> dict[str, int]:
     """Write both files, or neither; returns the true totals. Without `truth_path`, the trace alone.
 
-    Raises ConfigError, TraceError. The truth is one JSON object: what was asked for, `passages` (`t_ns` since t0, `direction`, `persons`), `totals`.
+    Raises ConfigError, TraceError. The truth is one JSON object: what was asked for, `passages` (`t_ns` since t0,
+    `direction`, `persons`), and `totals` in persons.
     """
     events = simulate(scenario_name, seed, hours, separation_m)
     if truth_path is not None and trace_path.resolve() == truth_path.resolve():

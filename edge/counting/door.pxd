@@ -13,7 +13,7 @@ cdef class Door:
     cdef readonly object settings
     cdef readonly Beam outer, inner
     cdef readonly Window window
-    cdef readonly int64_t now_ns, wake_ns
+    cdef public int64_t now_ns, wake_ns
     cdef list found
 
     cdef void _check(self, object t_ns, object line, object level) except *
