@@ -169,7 +169,7 @@ class Agent:
     def handle(self, event: AgentEvent, now: Now) -> list[Output]:
         return list(self._handle(event, now))
 
-    def _handle(self, event: AgentEvent, now: Now) -> Iterable[Output]:
+    def _handle(self, event: AgentEvent, now: Now) -> Iterable[Output]:  # noqa: C901 - one line a case
         match event:
             case Seen(sensor, Reading() as reading):
                 yield self._counted(sensor, reading, now)
@@ -213,7 +213,12 @@ class Agent:
 
     def _noticed(self, sensor: str, noticed: Noticed, now: Now) -> Iterable[Draft]:
         key = (sensor, noticed.fault, noticed.line)
-        held = self._held.get(key)
+        held = self._held.pop(key, None) if not noticed.active else self._held.get(key)
+        if not noticed.active:
+            if held and held.latest:
+                yield self._fault(sensor, held.latest.when, _fields(held.latest, held.count), now)
+            yield self._fault(sensor, noticed.when, {**_fields(noticed, noticed.count), "active": False}, now)
+            return
         if held is None:
             self._held[key] = _Held(now.mono_ns)
             yield self._fault(sensor, noticed.when, _fields(noticed, noticed.count), now)

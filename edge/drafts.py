@@ -38,13 +38,17 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A sensor noticed something wrong with itself, such as `repeated_level` on a line; often the same many times."""
+    """A sensor noticed something wrong with itself, such as `repeated_level` on a line; often the same many times.
+
+    `active=False` says that it is over.
+    """
 
     fault: str
     when: When
     line: str | None = None
     detail: str = ""
     count: int = 1
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,12 +134,12 @@ class Unit:
             self._poll(sensor, now)
         if self._session and now.mono_ns >= self._health_ns:
             self._health_ns = now.mono_ns + HEALTH_EVERY_NS
-            self._do(self._minute(self._session), now)
+            self._do(self._minute(self._session, now), now)
         due_ns = self._outbox.due_ns
         if due_ns is not None and now.mono_ns >= due_ns:
             self._commit(now)
         self._deliver(now)
-        return self._next_ns()
+        return self._next_ns(now)
 
     def run(self, done: Callable[[], bool] = lambda: False) -> None:
         """Step until `stop` is called or `done` says so."""
@@ -169,7 +169,7 @@ class Unit:
 
     def stats(self) -> OutboxStats:
         """What the outbox holds now."""
-        return self._outbox.stats()
+        return self._outbox.stats(read(self._clock))
 
     @property
     def fed(self) -> bool:
@@ -185,7 +185,8 @@ class Unit:
     @property
     def idle(self) -> bool:
         """Whether every recording was fed to its end and no event that has a date waits for its ack."""
-        return self.fed and not self._outbox.window(1) and self._outbox.due_ns is None
+        now = read(self._clock)
+        return self.fed and self._outbox.due_ns is None and not self._outbox.window(1, now)
 
     # Inside
 
@@ -273,7 +274,7 @@ class Unit:
 
     def _poll(self, sensor: _Sensor, now: Instant) -> None:
         driver = sensor.driver
-        if driver.can_wait and (self._outbox.trouble or self._outbox.fullness > FULLNESS_MAX):
+        if driver.can_wait and self._held_back(now):
             return
         try:
             if not sensor.open_:
@@ -293,6 +294,10 @@ class Unit:
         for what in found:
             self._do(Seen(driver.name, what), now)
 
+    def _held_back(self, now: Instant) -> bool:
+        """Whether what can wait should: the outbox must not drop for the sake of a recording."""
+        return bool(self._outbox.trouble) or self._outbox.fullness(now) > FULLNESS_MAX
+
     def _memos(self) -> dict[str, Any]:
         memos = {sensor.memo_key: sensor.driver.memo() for sensor in self._sensors}
         return {**memos, "agent": self._agent.memo()}
@@ -300,9 +305,9 @@ class Unit:
     def _commit(self, now: Instant) -> bool:
         return self._outbox.commit(now, self._memos())
 
-    def _minute(self, session: str) -> Minute:
+    def _minute(self, session: str, now: Instant) -> Minute:
         sensors = {sensor.driver.name: sensor.driver.stats() for sensor in self._sensors}
-        return Minute(session, self._started_ns, self._outbox.stats(), sensors, _temperature_c())
+        return Minute(session, self._started_ns, self._outbox.stats(now), sensors, _temperature_c())
 
     def _acked(self, payload: bytes, now: Instant) -> None:
         try:
@@ -325,8 +330,8 @@ class Unit:
         if self._session is None or (self._refused_ns is not None and now.mono_ns < self._refused_ns):
             return
         self._refused_ns = None
-        chosen = self._delivery.choose(self._outbox.window(IN_FLIGHT_MAX), now.mono_ns)
-        events = ((event.seq, event.text) for event in self._outbox.load(chosen)) if chosen else ()
+        chosen = self._delivery.choose(self._outbox.window(IN_FLIGHT_MAX, now), now.mono_ns)
+        events = ((event.seq, event.text) for event in self._outbox.load(chosen, now)) if chosen else ()
         topic = self._identity().topic("events")
         sent_ns = max(0, self._outbox.dating.wall_ns(now))
         for seqs, payload in batches(self._settings.unit, self._epoch, events, sent_ns):
@@ -335,13 +340,13 @@ class Unit:
                 return
             self._delivery.sent(seqs, now.mono_ns)
 
-    def _next_ns(self) -> int:
+    def _next_ns(self, now: Instant) -> int:
         times: list[int | None] = [self._look_ns, self._outbox.due_ns]
         if self._session:
             times += [self._health_ns, self._delivery.due_ns(), self._refused_ns]
-        waits = self._outbox.trouble or self._outbox.fullness > FULLNESS_MAX
+        held_back = self._held_back(now)
         for sensor in self._sensors:
-            if not (sensor.driver.can_wait and waits):
+            if not (sensor.driver.can_wait and held_back):
                 times.append(sensor.driver.due_ns() if sensor.open_ else sensor.retry_ns)
         return min(time_ns for time_ns in times if time_ns is not None)
 

@@ -141,4 +141,5 @@ class _Watch:
             if 0 <= now_ns - t_ns < _CALLBACK_LAG_NS_MAX:
                 return t_ns  # seconds of the monotonic clock, as the kernel stamped them
         # Ticks of another kind: only how long ago they were is known.
-        return now_ns - max(0, round(self._factory.ticks_diff(self._factory.ticks(), ticks) * NS_PER_S))
+        ago_s: float = self._factory.ticks_diff(self._factory.ticks(), ticks)
+        return now_ns - max(0, round(ago_s * NS_PER_S))

@@ -1,0 +1,345 @@
+"""The outbox's SQLite file: tables, dating, and the bound. Every method may raise `sqlite3.Error`.
+
+Changes become last by `commit` and are undone by `rollback`; which of the two is `edge.outbox`'s decision.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge.dating import Anchor, Dating
+from edge.drafts import Draft, Mark, OutboxStats
+from firmware_cfg.times import NS_PER_MS, NS_PER_S
+from firmware_cfg.wire import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge.clock import Instant
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+KEEP_ACKED_NS = 7 * 24 * 3600 * NS_PER_S
+PURGE_EVERY_NS = 3600 * NS_PER_S
+DROP_EVENTS = 100
+ANCHORS_MAX = 2000
+DROP_ORDER: tuple[Kind, ...] = ("fault", "room", "cabinet", "audit", "counter", "passage")
+DECLARATION = "outbox_dropped"
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS memo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchor (
+    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ns INTEGER NOT NULL, wall_ns INTEGER NOT NULL, source TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    sensor TEXT NOT NULL,
+    status INTEGER NOT NULL DEFAULT 0,  -- 0 open, 1 the collector has it, 2 the collector refused it
+    t_ns INTEGER,                       -- NULL until dated; never changed afterwards
+    clock TEXT,
+    boot TEXT,
+    mono_ns INTEGER,
+    made_ns INTEGER NOT NULL,           -- the wall clock, right or wrong, when it was stored
+    settled_ns INTEGER,
+    reason TEXT,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS event_time ON event (sensor, kind, t_ns) WHERE t_ns IS NOT NULL;
+CREATE INDEX IF NOT EXISTS event_sendable ON event (seq) WHERE status = 0 AND t_ns IS NOT NULL;
+CREATE INDEX IF NOT EXISTS event_undated ON event (boot, seq) WHERE t_ns IS NULL;
+CREATE INDEX IF NOT EXISTS event_settled ON event (status, settled_ns) WHERE status <> 0;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """`durable=False` does not wait for the disk, for simulations that never lose power."""
+
+    limit_bytes: int = 256 * 1024 * 1024
+    commit_ns: int = 200 * NS_PER_MS
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A committed event and its JSON, the same each time it is sent."""
+
+    seq: int
+    text: str
+
+
+class EventFile:
+    """One open file, made where it is missing."""
+
+    def __init__(self, path: Path, settings: OutboxSettings) -> None:
+        self.path = path
+        self._settings = settings
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        try:
+            self._prepare()
+            meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+            if meta and not meta.get("clean"):
+                self._check()
+            self.begin()
+            meta = {"epoch": secrets.token_hex(8), "next_seq": 1, "dropped": 0, **meta, "clean": 0}
+            for key, value in meta.items():
+                self._put(key, value)
+            self.epoch: str = meta["epoch"]
+            self.next_seq: int = meta["next_seq"]
+            self.dropped: int = meta["dropped"]
+            self.memos: dict[str, str] = dict(self._db.execute("SELECT key, value FROM memo").fetchall())
+            boots = self._db.execute("SELECT DISTINCT boot FROM event WHERE t_ns IS NULL")
+            self._undated_boots: set[str] = {boot for (boot,) in boots}
+            self._dated_boots: set[str] = set()
+            self.dating = Dating(self._anchors())
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.close()
+            raise
+        self._kept = self.next_seq, self.dropped
+        self._purged_ns: int | None = None
+
+    # Transactions
+
+    def begin(self) -> None:
+        if not self._db.in_transaction:
+            self._db.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._put("next_seq", self.next_seq)
+        self._put("dropped", self.dropped)
+        self._db.execute("COMMIT")
+        self._kept = self.next_seq, self.dropped
+        self._undated_boots -= self._dated_boots
+        self._dated_boots.clear()
+
+    def rollback(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self.next_seq, self.dropped = self._kept
+        self._dated_boots.clear()
+
+    def change(self, sql: str, *values: str | int | None) -> int:
+        """Any one statement; how many rows it touched."""
+        self.begin()
+        return self._db.execute(sql, values).rowcount
+
+    def close(self, *, clean: bool = False) -> None:
+        if clean:
+            self.begin()
+            self._put("clean", 1)
+            self.commit()
+        self._db.close()
+
+    # In
+
+    def insert(self, draft: Draft, now: Instant) -> None:
+        body = json.dumps(draft.body(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        when = draft.when
+        mark = when if isinstance(when, Mark) else None
+        t_ns, clock = (when, "synced") if isinstance(when, int) else self.dating.utc(when, now) or (None, None)
+        if t_ns is not None:
+            t_ns = self._unique(draft.sensor, draft.kind, t_ns)
+        elif mark:
+            self._undated_boots.add(mark.boot)
+            self._dated_boots.discard(mark.boot)
+        boot, mono_ns = (mark.boot, mark.mono_ns) if mark else (None, None)
+        self._db.execute(
+            "INSERT INTO event (seq, kind, sensor, t_ns, clock, boot, mono_ns, made_ns, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self.next_seq, draft.kind, draft.sensor, t_ns, clock, boot, mono_ns, now.wall_ns, body),
+        )
+        self.next_seq += 1
+
+    def put_memos(self, memos: Mapping[str, Any]) -> dict[str, str]:
+        """Write the memos that have changed, and give them back, to go into `memos` once they are committed."""
+        texts = {key: json.dumps(value, separators=(",", ":")) for key, value in memos.items()}
+        changed = {key: text for key, text in texts.items() if self.memos.get(key) != text}
+        self._db.executemany("INSERT OR REPLACE INTO memo (key, value) VALUES (?, ?)", changed.items())
+        return changed
+
+    def record(self, anchor: Anchor) -> None:
+        self.change(
+            "INSERT INTO anchor (boot, mono_ns, wall_ns, source) VALUES (?, ?, ?, ?)",
+            anchor.boot,
+            anchor.mono_ns,
+            anchor.wall_ns,
+            anchor.source,
+        )
+
+    def can_date(self, now: Instant) -> bool:
+        """Whether events wait that `date` would date now."""
+        return any(self.dating.utc(Mark(boot, 0), now) for boot in self._undated_boots)
+
+    def date(self, now: Instant) -> None:
+        """Date what has waited for its boot to be dated; from then on it can be sent and is never dated again."""
+        for boot in self._undated_boots - self._dated_boots:
+            if self.dating.utc(Mark(boot, 0), now) is None:
+                continue
+            rows = self._db.execute(
+                "SELECT seq, sensor, kind, mono_ns FROM event WHERE t_ns IS NULL AND boot = ? ORDER BY seq", (boot,)
+            ).fetchall()
+            for seq, sensor, kind, mono_ns in rows:
+                dated = self.dating.utc(Mark(boot, mono_ns), now)
+                if dated:
+                    t_ns = self._unique(sensor, kind, dated[0])
+                    self._db.execute("UPDATE event SET t_ns = ?, clock = ? WHERE seq = ?", (t_ns, dated[1], seq))
+            self._dated_boots.add(boot)
+
+    # Out
+
+    def window(self, limit: int) -> list[int]:
+        rows = self._db.execute(
+            "SELECT seq FROM event WHERE status = 0 AND t_ns IS NOT NULL ORDER BY seq LIMIT ?", (limit,)
+        )
+        return [seq for (seq,) in rows]
+
+    def load(self, seqs: Sequence[int]) -> list[Stored]:
+        marks = ",".join("?" * len(seqs))
+        rows = self._db.execute(
+            f"SELECT seq, t_ns, clock, body FROM event WHERE seq IN ({marks}) ORDER BY seq",  # noqa: S608 - marks only
+            seqs,
+        )
+        return [
+            Stored(seq, f'{{"seq":{seq},"t_ns":{t_ns},"clock":"{clock}",{body[1:]}') for seq, t_ns, clock, body in rows
+        ]
+
+    def stats(self) -> OutboxStats:
+        by_status = dict(self._db.execute("SELECT status, count(*) FROM event GROUP BY status").fetchall())
+        undated = self._db.execute("SELECT count(*) FROM event WHERE t_ns IS NULL").fetchone()[0]
+        oldest = self._db.execute("SELECT made_ns FROM event WHERE status = 0 ORDER BY seq LIMIT 1").fetchone()
+        return OutboxStats(
+            epoch=self.epoch,
+            max_seq=self.next_seq - 1,
+            open_=by_status.get(0, 0),
+            undated=undated,
+            acked=by_status.get(1, 0),
+            rejected=by_status.get(2, 0),
+            dropped=self.dropped,
+            bytes_=sum(file.stat().st_size for file in self.files() if file.exists()),
+            oldest_open_ns=oldest[0] if oldest else None,
+        )
+
+    def files(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+    # The bound
+
+    @property
+    def fullness(self) -> float:
+        return self._used_pages() / self._pages_max
+
+    def trim(self, now: Instant) -> None:
+        """Forget acked events after seven days; where the bound is reached, acked ones at once and then open ones."""
+        if self._purged_ns is None or now.mono_ns - self._purged_ns >= PURGE_EVERY_NS:
+            self._purged_ns = now.mono_ns
+            oldest_ns = self.dating.wall_ns(now) - KEEP_ACKED_NS
+            self._db.execute("DELETE FROM event WHERE status = 1 AND settled_ns < ?", (oldest_ns,))
+        if self._used_pages() <= self._pages_max:
+            return
+        target = self._pages_max - max(4, self._pages_max // 100)
+        while self._used_pages() > target and self._delete_settled():
+            pass
+        lost: list[tuple[int, str]] = []
+        while self._used_pages() > target and (chunk := self._delete_open()):
+            lost += chunk
+        if lost:
+            self._declare(lost, now)
+
+    def _used_pages(self) -> int:
+        pages: int = self._db.execute("PRAGMA page_count").fetchone()[0]
+        free: int = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+        return pages - free
+
+    def _delete_settled(self) -> int:
+        return self._db.execute(
+            "DELETE FROM event WHERE seq IN "
+            "(SELECT seq FROM event WHERE status <> 0 ORDER BY status, settled_ns LIMIT ?)",
+            (DROP_EVENTS,),
+        ).rowcount
+
+    def _delete_open(self) -> list[tuple[int, str]]:
+        for kind in DROP_ORDER:
+            rows: list[tuple[int, str]] = self._db.execute(
+                "SELECT seq, body FROM event WHERE status = 0 AND kind = ? ORDER BY seq LIMIT ?", (kind, DROP_EVENTS)
+            ).fetchall()
+            if rows:
+                self._db.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq, _ in rows])
+                return rows
+        return []
+
+    def _declare(self, lost: list[tuple[int, str]], now: Instant) -> None:
+        """One fault says what was dropped, earlier such faults that were themselves dropped included."""
+        bodies = [json.loads(body) for _, body in lost if f'"fault":"{DECLARATION}"' in body]
+        seqs = [seq for seq, _ in lost]
+        first = min([*seqs, *(body["first_seq"] for body in bodies)])
+        last = max([*seqs, *(body["last_seq"] for body in bodies)])
+        self.dropped += len(lost)
+        log.error("the outbox is full: %d events between %d and %d were dropped", len(lost), first, last)
+        fields = {
+            "fault": DECLARATION,
+            "detail": f"the outbox reached its {self._settings.limit_bytes // 1024} KiB",
+            "count": len(lost) + sum(body["count"] for body in bodies),
+            "first_seq": first,
+            "last_seq": last,
+        }
+        self.insert(Draft("fault", Mark(now.boot, now.mono_ns), json.loads(lost[0][1])["hub"], fields), now)
+
+    # Inside
+
+    def _prepare(self) -> None:
+        """Make the tables where they are missing. An eighth of the bound, at most 16 MiB, is for the log."""
+        page_bytes: int = self._db.execute("PRAGMA page_size").fetchone()[0]
+        log_bytes = min(self._settings.limit_bytes // 8, 16 * 1024 * 1024)
+        self._pages_max = (self._settings.limit_bytes - log_bytes) // page_bytes
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if self._settings.durable else 'OFF'}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {max(16, min(1000, log_bytes // 4 // page_bytes))}")
+        self._db.execute(f"PRAGMA journal_size_limit = {log_bytes}")
+        version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise sqlite3.OperationalError(f"version {version} of this program wrote it; this is {SCHEMA_VERSION}")
+        if version < SCHEMA_VERSION:
+            self._db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+
+    def _check(self) -> None:
+        """After a power cut the disk may have lied."""
+        if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise sqlite3.DatabaseError("its pages do not fit together")
+
+    def _anchors(self) -> list[Anchor]:
+        self._db.execute(
+            "DELETE FROM anchor WHERE id < (SELECT max(id) FROM anchor) - ? "
+            "AND boot NOT IN (SELECT boot FROM event WHERE t_ns IS NULL)",
+            (ANCHORS_MAX,),
+        )
+        rows = self._db.execute("SELECT boot, mono_ns, wall_ns, source FROM anchor ORDER BY id")
+        anchors = [Anchor(*row) for row in rows]
+        # A boot lasted at least until its last event.
+        known = {anchor.boot for anchor in anchors}
+        ends = self._db.execute("SELECT boot, max(mono_ns) FROM event WHERE t_ns IS NULL GROUP BY boot")
+        return anchors + [Anchor(boot, mono_ns, 0, "clock") for boot, mono_ns in ends if boot in known]
+
+    def _put(self, key: str, value: str | int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    def _unique(self, sensor: str, kind: str, t_ns: int) -> int:
+        """The first ns from `t_ns` on that no event of that sensor and kind has."""
+        t_ns = max(t_ns, 0)
+        taken = self._db.execute(
+            "SELECT t_ns FROM event WHERE sensor = ? AND kind = ? AND t_ns >= ? ORDER BY t_ns", (sensor, kind, t_ns)
+        )
+        for (other_ns,) in taken:
+            if other_ns > t_ns:
+                break
+            t_ns += 1
+        return t_ns
