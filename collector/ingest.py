@@ -261,7 +261,7 @@ def _why(error: ValidationError, payload: bytes) -> _Bad:
     raw = from_json(payload)
     if not isinstance(raw, dict):
         return _Bad("invalid", "is not a JSON object")
-    if "v" in raw and (raw["v"] != 1 or isinstance(raw["v"], bool)):
+    if "v" in raw and raw["v"] != 1:
         return _Bad("version", f"v: {raw['v']!r:.40} is not a version that this collector knows (1)")
     if isinstance(raw.get("events"), list) and len(raw["events"]) > BATCH_EVENTS_MAX:
         return _Bad("too_many", f"batch of {len(raw['events'])} events; at most {BATCH_EVENTS_MAX} are allowed")
