@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from collector.live import Live
 from collector.service import Collector
 from firmware_cfg.errors import ConfigError
 
@@ -61,39 +62,48 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `serve`, which closes the streams first."""
+        """Leave signals to whoever runs it, to close the streams first."""
         yield
+
+
+class WebServer:
+    """Serves an app on a listening socket from `run` until `end`, which also ends the live view's streams."""
+
+    def __init__(self, app: FastAPI, listener: socket.socket, live: Live) -> None:
+        self._listener = listener
+        self._live = live
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                lifespan="auto",
+                server_header=False,
+                timeout_graceful_shutdown=_STREAMS_END_S,
+            )
+        )
+
+    def run(self) -> None:
+        """In a thread of its own, or in the main one."""
+        asyncio.run(self._server.serve(sockets=[self._listener]))
+
+    def end(self) -> None:
+        """From any thread or signal handler; does not wait."""
+        self._server.should_exit = True
+        self._live.end_streams()
 
 
 def serve(collector: Collector, app: FastAPI, listener: socket.socket) -> None:
     """Run collector and web server until SIGTERM or SIGINT; both are closed on return."""
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            lifespan="auto",
-            server_header=False,
-            timeout_graceful_shutdown=_STREAMS_END_S,
-        )
-    )
-
-    def end() -> None:
-        server.should_exit = True
-        collector.live.end_streams()
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, end)
-        await server.serve(sockets=[listener])
-
+    web = WebServer(app, listener, collector.live)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: web.end())
     try:
         collector.start()
         host, port = listener.getsockname()[:2]
         log.info("serving http://%s:%d, store %s", f"[{host}]" if ":" in host else host, port, collector.store.name)
-        asyncio.run(run())
+        web.run()
     finally:
         collector.close()
         log.info("ended, %d events stored", collector.events_stored)

@@ -118,7 +118,7 @@ class Draw:
 
 
 Party = Callable[[Draw, float, float], list[Body]]
-"""Makes the bodies that arrive together at a time, given the beams' separation."""
+"""Makes the bodies that arrive together at a time, given the beams' separation; which way they go is drawn too."""
 
 
 def walk(draw: Draw, start_s: float, separation_m: float, speed_m_s: float, inward: bool) -> tuple[Waypoint, ...]:
@@ -232,14 +232,15 @@ def _events(scenario: Scenario, draw: Draw, end_s: float, separation_m: float) -
         free_s = max(body.way[-1].t_s for body in bodies) + scenario.headway_s
         crossings = (body.crossing(separation_m) for body in bodies)
         yield from sorted(crossing for crossing in crossings if crossing is not None)
-        edges = [
-            edge
-            for line, beam_m in enumerate((0.0, separation_m))
-            for edge in _edges(
-                draw, line, [pulse for body in bodies for pulse in body.blocks(beam_m)], scenario.chatter
-            )
-        ]
-        yield from sorted(edges)
+        yield from edges_of(draw, bodies, separation_m, chatter=scenario.chatter)
+
+
+def edges_of(draw: Draw, bodies: list[Body], separation_m: float, *, chatter: bool = False) -> list[BeamEdge]:
+    """What both beams report of bodies that come together, in the order of time."""
+    edges: list[BeamEdge] = []
+    for line, beam_m in enumerate((0.0, separation_m)):
+        edges += _edges(draw, line, [pulse for body in bodies for pulse in body.blocks(beam_m)], chatter)
+    return sorted(edges)
 
 
 def _edges(draw: Draw, line: int, pulses: list[tuple[float, float]], chatter: bool) -> Iterator[BeamEdge]:
