@@ -111,6 +111,24 @@ class Chromium:
     def _log(self, kind: str) -> list[dict[str, Any]]:
         return list(self.driver.get_log(kind))  # type: ignore[no-untyped-call]  # selenium leaves it untyped
 
+    def wait_for(self, condition: str, *, seconds: float = 10) -> float:
+        """Wait in the page until the JavaScript expression is true; how long that took, in seconds.
+
+        Fails where it is not within that time. The page's own clock measures it, without the way to the browser.
+        """
+        took = self.driver.execute_async_script(
+            f"""const done = arguments[0], begun = performance.now();
+            function look() {{
+              const took = performance.now() - begun;
+              if ({condition}) done(took); else if (took > {seconds * 1000}) done(null); else setTimeout(look, 10);
+            }}
+            look();"""
+        )
+        if took is None:
+            shown = self.driver.find_element("tag name", "body").text
+            raise AssertionError(f"not within {seconds} s: {condition}\n{shown}")
+        return float(took) / 1000
+
     def screenshot(self, file: Path) -> Path:
         """A PNG of the viewport."""
         if not self.driver.save_screenshot(str(file)):

@@ -272,3 +272,25 @@ def test_on_loopback_only_a_password_enters(
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def test_a_collector_on_this_machine_may_connect_twice(broker: Deployed) -> None:
+    """Once to store and once to watch."""
+    dropped = Event()
+    clients = []
+    for name in ("foyer-1", "foyer-1-live"):
+        connected = Event()
+        client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
+        client.username_pw_set("collector.1", SECRET)
+        client.on_connect = lambda *_, connected=connected: connected.set()
+        client.on_disconnect = lambda *_: dropped.set()
+        client.connect("127.0.0.1", broker.local_port)
+        client.loop_start()
+        clients.append(client)
+        assert connected.wait(WAIT_S)
+    for client in clients:
+        client.publish("foyer/v1/armley/armley-front/cmd", "{}", qos=1).wait_for_publish(WAIT_S)
+    assert not dropped.is_set()
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
