@@ -1,0 +1,75 @@
+"""Recordings of real doors and lines, which are not part of the project; see their README for what they are."""
+
+from __future__ import annotations
+
+import csv
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.counting import FOREVER_NS, DoorSettings, Passage, load_pure
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[3]
+SHARED = Path(os.environ.get("FOYER_SHARED", ROOT.parent / "shared")) / "data"
+MS = 1_000_000
+
+TIDOS = [
+    f"{name}_sensor_{door}"
+    for name in ("edge_cases", "lecture", "lunch_meeting_1", "lunch_meeting_2")
+    for door in (1, 2)
+]
+
+
+def recording(path: str) -> list[dict[str, str]]:
+    if not (SHARED / path).is_file():
+        pytest.skip(f"no recording at {SHARED / path}; FOYER_SHARED names the folder that holds data/")
+    with (SHARED / path).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def changes(rows: list[list[int]]) -> list[tuple[int, int, int]]:
+    """Edges of lines 0 and 1 from rows of time and both levels, the first of which tells the levels before."""
+    edges = []
+    before = rows[0][1:]
+    for t_ns, *levels in rows[1:]:
+        edges += [(t_ns, line, levels[line]) for line in (0, 1) if levels[line] != before[line]]
+        before = levels
+    return edges
+
+
+@pytest.mark.parametrize("name", TIDOS)
+def test_tidos_doors_count_alike_in_both_builds(core: ModuleType, name: str) -> None:
+    # a before b is out: b is the outer beam.
+    rows = [[round(float(row["t_ms"]) * MS), int(row["b"]), int(row["a"])] for row in recording(f"tidos/{name}.csv")]
+    edges = changes(rows)
+    door, pure = core.Door(DoorSettings()), load_pure().Door(DoorSettings())
+    found, expected = [], []
+    for edge in edges:
+        found += door.feed(*edge)
+        expected += pure.feed(*edge)
+    found += door.finish()
+    assert found == expected + pure.finish()
+    assert all(isinstance(item, Passage) for item in found)
+    assert len(found) >= (1 if len(edges) > 8 else 0)
+
+
+def test_a_minute_clocks_pulses(pulses: ModuleType) -> None:
+    rows = recording("sigrok/dcf77_120s.csv")
+    beam = pulses.Beam(50 * MS, 0)
+    rises = []
+    level = 0
+    for t_ns, bits in [*((int(row["t_us"]) * 1000, int(row["bits"])) for row in rows[1:]), (FOREVER_NS - 50 * MS, -1)]:
+        if beam.settle_ns <= t_ns and beam.settle() and beam.level:
+            rises.append(beam.burst_ns)
+        if bool(bits) != level:
+            level = int(bool(bits))
+            beam.change(t_ns)
+    assert len(rises) == 99
+    gaps_s = [(after - before) / 1e9 for before, after in pairwise(rises)]
+    assert sum(gap_s > 1.5 for gap_s in gaps_s) == 2
