@@ -39,7 +39,7 @@ class _Day:
     start_ns: int
     end_ns: int
     seen: dict[tuple[str, str], RangeSet] = field(default_factory=lambda: defaultdict(RangeSet))
-    counts: dict[int, Count] = field(default_factory=dict)  # by quarter of an hour
+    counts: dict[int, Count] = field(default_factory=lambda: defaultdict(Count))  # by quarter of an hour
     moves: list[tuple[int, int]] = field(default_factory=list)  # (t_ns, persons in - out), by time
     inside: int = 0
     inside_fresh: bool = True
@@ -104,18 +104,19 @@ class _Hub:
             self.dirty = True
 
     def take(self, unit: str, epoch: str, event: Event) -> None:
-        day = self.day
-        if not isinstance(event, Passage | Counter) or event.role != "counting":
+        """Count the event, if it is today's, of a counting sensor, and not counted yet."""
+        if type(event) is not Passage and type(event) is not Counter:
             return
-        if not day.start_ns <= event.t_ns < day.end_ns or not day.seen[unit, epoch].add(event.seq):
+        day, t_ns = self.day, event.t_ns
+        if event.role != "counting" or not day.start_ns <= t_ns < day.end_ns:
             return
-        quarter_ns = event.t_ns // QUARTER_NS * QUARTER_NS
-        count = day.counts.get(quarter_ns)
-        if count is None:
-            count = day.counts[quarter_ns] = Count()
-        day.move(event.t_ns, _count(event, count))
-        day.minutes[quarter_ns, event.entrance or ""].add(event.t_ns // _MINUTE_NS)
-        if isinstance(event, Passage):
+        if not day.seen[unit, epoch].add(event.seq):
+            return
+        quarter_ns = t_ns - t_ns % QUARTER_NS
+        key = (quarter_ns, event.entrance or "")
+        day.move(t_ns, _count(event, day.counts[quarter_ns]))
+        day.minutes[key].add(t_ns // _MINUTE_NS)
+        if type(event) is Passage:
             self._remember(event)
         self.dirty = True
 
@@ -124,7 +125,8 @@ class _Hub:
             insort(self.last, passage, key=lambda known: known.t_ns)
         else:
             self.last.append(passage)
-        del self.last[:-LAST_PASSAGES]
+        if len(self.last) > LAST_PASSAGES:
+            del self.last[0]
 
     def report(self, report: Health) -> None:
         quarter_ns = report.t_ns // QUARTER_NS * QUARTER_NS
@@ -185,7 +187,7 @@ class _Hub:
 
 def _count(event: Passage | Counter, count: Count) -> int:
     """Add to the count; returns by how many persons more are inside."""
-    if isinstance(event, Counter):
+    if event.kind == "counter":
         count.in_ += event.in_
         count.out += event.out
         return event.in_ - event.out

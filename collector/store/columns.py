@@ -10,7 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from firmware_cfg.wire import KINDS, Audit, Cabinet, Counter, Event, Fault, Health, Kind, Passage, Room, WireModel
 
-Type = Literal["int", "float", "bool", "str", "json"]
+Type = Literal["int", "float", "bool", "word", "str", "json"]
+"""`word`: one of a few fixed words, in which nothing needs escaping."""
 
 MODELS: dict[Kind, type[Event]] = {
     "passage": Passage,
@@ -37,7 +38,7 @@ def _type(annotation: Any) -> Type:
     if get_origin(annotation) in (Union, types.UnionType):
         return _type(next(part for part in get_args(annotation) if part is not types.NoneType))
     if get_origin(annotation) is Literal:
-        return "str"
+        return "word"
     if get_origin(annotation) is list:
         return "json"
     if hasattr(annotation, "__metadata__"):
@@ -59,7 +60,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {kind: _columns(MODELS[kind]) for kind
 _HEALTH_FIELDS = (
     Column("epoch", "epoch", "str"),
     Column("session", "session", "str"),
-    Column("clock", "clock", "str"),
+    Column("clock", "clock", "word"),
     Column("version", "version", "str"),
     Column("uptime_s", "uptime_s", "float"),
     Column("temperature_c", "temperature_c", "float"),

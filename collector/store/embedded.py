@@ -31,7 +31,7 @@ from firmware_cfg.wire import KINDS, Event, Health, Kind
 
 SCHEMA = 1
 _MINUTE_NS = 60 * 1_000_000_000
-_SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "str": "TEXT", "json": "TEXT"}
+_SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "word": "TEXT", "str": "TEXT", "json": "TEXT"}
 _WAIT_S = 5.0
 _CACHE_MAX = 100_000
 

@@ -32,9 +32,9 @@ from collector.store.base import (
     Tally,
 )
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, getter, health_rows
-from collector.store.lines import key_text, line, literal
+from collector.store.lines import Measurement, key_text, literal
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import KINDS, Event, Health, Kind
+from firmware_cfg.wire import KINDS, Health, Kind
 
 TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 60.0
@@ -109,23 +109,16 @@ class InfluxStore(Store):
         )
 
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
-        lines: list[str] = []
-        owners: list[tuple[Parcel, Event] | None] = []
-        for parcel in parcels:
-            for event in parcel.events:
-                lines.append(_event_line(parcel, event))
-                owners.append((parcel, event))
-        for report in reports:
-            more = list(_health_lines(report))
-            lines += more
-            owners += [None] * len(more)
+        lines = [line for parcel in parcels for line in _event_lines(parcel)]
+        events = len(lines)
+        lines += [line for report in reports for line in _health_lines(report)]
         if not lines:
             return []
-        return [
-            Refused(owner[0].unit, owner[0].epoch, owner[1], reason)
-            for index, reason in self._refused(lines, 0)
-            if (owner := owners[index]) is not None
-        ]
+        refused = [(index, reason) for index, reason in self._refused(lines, 0) if index < events]
+        if not refused:
+            return []
+        owners = [(parcel, event) for parcel in parcels for event in parcel.events]
+        return [Refused(owners[i][0].unit, owners[i][0].epoch, owners[i][1], reason) for i, reason in refused]
 
     def _refused(self, lines: Sequence[str], offset: int) -> Iterator[tuple[int, str]]:
         """Write; where the server refuses some, halve until it is known which. Writing the good again is harmless."""
@@ -310,18 +303,24 @@ class InfluxStore(Store):
 
 
 _GETTERS = {kind: getter(kind) for kind in KINDS}
+_MEASUREMENTS = {kind: Measurement(kind, COLUMNS[kind]) for kind in KINDS}
+_HEALTH = Measurement("health", HEALTH_COLUMNS)
 
 
-def _event_line(parcel: Parcel, event: Event) -> str:
-    kind = event.kind
-    tags = (event.entrance, event.hub, event.room, event.sensor, parcel.unit)
-    epoch_and_seq = f'epoch="{parcel.epoch}",seq={event.seq}i'
-    return line(kind, tags, COLUMNS[kind], _GETTERS[kind](event), event.t_ns, first=epoch_and_seq)
+def _event_lines(parcel: Parcel) -> Iterator[str]:
+    unit, epoch = parcel.unit, parcel.epoch
+    for event in parcel.events:
+        kind = event.kind
+        measurement = _MEASUREMENTS[kind]
+        head = measurement.head((event.entrance, event.hub, event.room, event.sensor, unit))
+        fields = measurement.fields(_GETTERS[kind](event))
+        yield f'{head} {fields},epoch="{epoch}",seq={event.seq}i {event.t_ns}'
 
 
 def _health_lines(report: Health) -> Iterator[str]:
     for sensor, values in health_rows(report):
-        yield line("health", (None, report.hub, None, sensor, report.unit), HEALTH_COLUMNS, values, report.t_ns)
+        head = _HEALTH.head((None, report.hub, None, sensor, report.unit))
+        yield f"{head} {_HEALTH.fields(values)} {report.t_ns}"
 
 
 def _reason(answer: _Answer) -> str:

@@ -1,0 +1,246 @@
+"""How fast the collector takes events, beside what bounds it on the same machine in the same run.
+
+    python tests/benchmarks/bench_collector.py [--events 100000] [--messages 20000]
+
+Messages wait in Mosquitto for persistent sessions at QoS 1; then each drains them: a paho subscriber that does nothing,
+and the collector into each store. InfluxDB's and SQLite's own rates are taken from ready-made lines and rows in batches
+of 5,000. Every event is counted in the store afterwards. Ratios mean more than rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from paho.mqtt.client import Client  # noqa: E402 - after the path
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402 - after the path
+from paho.mqtt.packettypes import PacketTypes  # noqa: E402 - after the path
+from paho.mqtt.properties import Properties  # noqa: E402 - after the path
+from servers import Influx, InfluxV2Front, Mosquitto  # noqa: E402 - after the path
+
+from collector.serve import calm_memory  # noqa: E402 - after the path
+from collector.service import Collector  # noqa: E402 - after the path
+from firmware_cfg.endpoint import parse_mqtt_url  # noqa: E402 - after the path
+from firmware_cfg.load import EXAMPLE_FLEET, load_fleet  # noqa: E402 - after the path
+
+TOPIC = "foyer/v1/strood/strood-front/events"
+EPOCH = "0123456789abcdef"
+DEADLINE_S = 300.0
+
+
+def event(seq: int, start_ns: int) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "t_ns": start_ns + seq * 1_000_000,
+        "clock": "synced",
+        "kind": "passage",
+        "sensor": "front-beams",
+        "hub": "strood",
+        "entrance": "front",
+        "direction": "in" if seq % 2 else "out",
+        "persons": 1,
+        "speed_m_s": 1.21,
+        "length_m": 0.31,
+        "confidence": 0.98,
+        "role": "counting",
+    }
+
+
+def messages(count: int, per_message: int) -> Iterator[bytes]:
+    now_ns = time.time_ns()
+    start_ns = now_ns - 2 * 3600 * 10**9
+    for first in range(1, count + 1, per_message):
+        events = [event(seq, start_ns) for seq in range(first, min(first + per_message, count + 1))]
+        head = {"v": 1, "unit": "strood-front", "epoch": EPOCH, "sent_ns": now_ns}
+        yield json.dumps(head | {"events": events}, separators=(",", ":")).encode()
+
+
+def publish(broker: Mosquitto, payloads: Iterator[bytes]) -> None:
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.max_inflight_messages_set(500)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    last = None
+    for payload in payloads:
+        last = client.publish(TOPIC, payload, qos=1)
+    if last is not None:
+        last.wait_for_publish(DEADLINE_S)
+    client.disconnect()
+    client.loop_stop()
+
+
+class Drain:
+    """A paho subscriber with a persistent session that does nothing but count."""
+
+    def __init__(self, broker: Mosquitto, name: str) -> None:
+        self.taken = 0
+        self._broker = broker
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_message = self._on_message
+        self._subscribed = threading.Event()
+        self._client.on_connect = lambda *_: self._client.subscribe("foyer/v1/+/+/events", 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+
+    def _on_message(self, *_: Any) -> None:
+        self.taken += 1
+
+    def start(self) -> None:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it so
+        properties.SessionExpiryInterval = 3600
+        properties.ReceiveMaximum = 1000
+        self._client.connect("127.0.0.1", self._broker.port, clean_start=False, properties=properties)
+        self._client.loop_start()
+        self._subscribed.wait(10)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what}: not done within {DEADLINE_S:.0f} s")
+        time.sleep(0.002)
+
+
+def drain_rate(folder: Path, count: int, per_message: int) -> float:
+    """Events a second."""
+    with Mosquitto(folder) as broker:
+        session = Drain(broker, "drain")
+        session.start()
+        session.close()
+        publish(broker, messages(count, per_message))
+        drain = Drain(broker, "drain")
+        start = time.perf_counter()
+        drain.start()
+        until(lambda: drain.taken >= -(-count // per_message), "drain")
+        seconds = time.perf_counter() - start
+        drain.close()
+    return count / seconds
+
+
+@dataclass(frozen=True)
+class Run:
+    store: str
+    per_message: int
+    watch: bool
+
+
+def collector_rate(folder: Path, run: Run, store_url: str, count: int) -> float:
+    """Events a second from the first connection until all are stored, acknowledged and counted in the store."""
+    fleet = load_fleet(EXAMPLE_FLEET)
+    with Mosquitto(folder / "mosquitto") as broker:
+
+        def make() -> Collector:
+            return Collector(
+                fleet, parse_mqtt_url(broker.url), store_url, folder / "state", client_id="bench", watch=run.watch
+            )
+
+        session = make()
+        session.start()
+        until(lambda: session.condition().ok, "session")
+        session.close()
+        publish(broker, messages(count, run.per_message))
+        collector = make()
+        start = time.perf_counter()
+        collector.start()
+        until(lambda: collector.events_stored >= count, f"{run}")
+        seconds = time.perf_counter() - start
+        tally = collector.store.tally("strood-front", EPOCH)["passage"]
+        done = list(collector.ledger.done("strood-front", EPOCH))
+        collector.close()
+    if (tally.rows, tally.distinct, done) != (count, count, [(1, count)]):
+        raise SystemExit(f"{run}: stored {tally}, done {done}, not {count} events: the rate means nothing")
+    return count / seconds
+
+
+def influx_rate(influx: Influx, count: int) -> float:
+    """Lines a second into /write, 5,000 a request, ready-made."""
+    influx.create_database("bare")
+    start_ns = time.time_ns() - 2 * 3600 * 10**9
+    lines = [
+        "passage,entrance=front,hub=strood,sensor=front-beams,unit=strood-front "
+        f'clock="synced",direction="{"in" if seq % 2 else "out"}",persons=1i,speed_m_s=1.21,length_m=0.31,'
+        f'confidence=0.98,role="counting",epoch="{EPOCH}",seq={seq}i {start_ns + seq * 1_000_000}'
+        for seq in range(1, count + 1)
+    ]
+    start = time.perf_counter()
+    for first in range(0, count, 5000):
+        influx.write(*lines[first : first + 5000], database="bare")
+    return count / (time.perf_counter() - start)
+
+
+def sqlite_rate(folder: Path, count: int) -> float:
+    """Rows a second into the same kind of table by executemany alone, a durable transaction for each 5,000."""
+    db = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute(
+        """CREATE TABLE passage (series INTEGER, t_ns INTEGER, epoch_id INTEGER, seq INTEGER, clock TEXT,
+        direction TEXT, persons INTEGER, speed_m_s REAL, length_m REAL, confidence REAL, role TEXT,
+        PRIMARY KEY (series, t_ns, epoch_id, seq)) WITHOUT ROWID"""
+    )
+    start_ns = time.time_ns()
+    rows = [(1, start_ns + seq, 1, seq, "synced", "in", 1, 1.21, 0.31, 0.98, "counting") for seq in range(1, count + 1)]
+    start = time.perf_counter()
+    for first in range(0, count, 5000):
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO passage VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows[first : first + 5000])
+        db.execute("COMMIT")
+    seconds = time.perf_counter() - start
+    db.close()
+    return count / seconds
+
+
+def main() -> None:
+    logging.disable(logging.WARNING)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--events", type=int, default=100_000, help="events in messages of 100")
+    parser.add_argument("--messages", type=int, default=20_000, help="events in messages of 1")
+    options = parser.parse_args()
+    calm_memory()
+    counts = {1: options.messages, 100: options.events}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bare_sqlite = sqlite_rate(folder, options.events)
+        drains = {per: drain_rate(folder / f"drain-{per}", counts[per], per) for per in counts}
+        with Influx(folder / "influx") as influx, InfluxV2Front(folder / "front", influx) as front:
+            bare_influx = influx_rate(influx, options.events)
+            print(f"bare: SQLite executemany {bare_sqlite:,.0f} rows/s, InfluxDB /write {bare_influx:,.0f} lines/s")
+            for per, rate in drains.items():
+                print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
+            bounds = {"embedded": bare_sqlite, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
+            for store, watch in (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True)):
+                for per, count in counts.items():
+                    run = Run(store, per, watch)
+                    place = folder / f"{store}-{per}-{watch}".replace(" ", "-")
+                    place.mkdir()
+                    url = f"sqlite:{place}/store.db"
+                    if store != "embedded":
+                        influx.create_database(place.name)
+                        url = f"influxdb+{(influx if store == 'influx 1.x' else front).url}/{place.name}"
+                    rate = collector_rate(place, run, url, count)
+                    print(
+                        f"{store:10} {per:3} a message{', watching too' if watch else '':14}: {rate:9,.0f} events/s"
+                        f" = {rate / drains[per]:.2f} x paho drain, {rate / bounds[store]:.2f} x bare store",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
