@@ -163,7 +163,7 @@ class RoomPresence(_Sensor):
         return [] if self.radar_port is None else [self.radar_port]
 
 
-class _Serial(_Sensor):
+class SerialConfig(_Sensor):
     """Read over a serial port. `/dev/serial/by-id/…` stays the same whatever is plugged in first.
 
     After `silent_s` without a valid frame a fault is raised.
@@ -178,7 +178,7 @@ class _Serial(_Sensor):
         return [self.port]
 
 
-class RadarLine(_Serial):
+class RadarLine(SerialConfig):
     """An HLK-LD2450 radar counting who crosses a line on the floor. Points are x, y in mm as the radar gives them.
 
     `line_mm` is the threshold from one end of the opening to the other, best with half a metre or more on either side
@@ -206,7 +206,7 @@ class RadarLine(_Serial):
         return self
 
 
-class _Totals(_Serial):
+class _Totals(SerialConfig):
     """Tells how many persons it has counted since it was switched on.
 
     More than `persons_per_minute_max` one way, over the time since the last reading, is taken for a new start.

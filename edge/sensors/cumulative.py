@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from edge.clock import Instant
+from edge.drafts import Reading, When
 from firmware_cfg.times import NS_PER_S
 
 AT_ONCE_MAX = 30
 """So many persons are plausible in no time: a device may count a group before it tells."""
+UNKNOWN_NS = 24 * 3600 * NS_PER_S
+"""The time since an earlier run, where a clock was not set: long enough that nothing is thrown away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Counted:
     raw_out: int
     reset: bool
 
+    def told(self, when: When) -> Reading:
+        fields = {"in": self.in_, "out": self.out, "raw_in": self.raw_in, "raw_out": self.raw_out, "reset": self.reset}
+        return Reading("counter", when, fields, self.in_, self.out)
+
 
 class CumulativeCounter:
     """Differences of a counter's readings.
@@ -39,14 +48,13 @@ class CumulativeCounter:
     counted since, unless that is too much as well: then it is another device, and only a new beginning.
 
     A single reading that fits neither is not believed; it takes the next one to confirm it. `last` is the last reading
-    that was counted, of an earlier run too: with its time on the same clock, what passed meanwhile is counted. The very
-    first reading of all is where counting begins, and gives zeros.
+    that was counted; carried over from an earlier run, what passed meanwhile is counted too. The very first reading of
+    all is where counting begins, and gives zeros.
     """
 
-    def __init__(self, bits: int, persons_per_minute_max: float, last: RawReading | None = None) -> None:
-        self.last = last
-        self.doubted = 0
-        """How many readings were not believed."""
+    def __init__(self, bits: int, persons_per_minute_max: float) -> None:
+        self.last: RawReading | None = None
+        self._resumed: Instant | None = None
         self._end = 1 << bits
         self._per_ns = persons_per_minute_max / 60 / NS_PER_S
         self._doubtful: RawReading | None = None
@@ -64,12 +72,32 @@ class CumulativeCounter:
             return self._accept(reading, *steps, reset=False)
         doubtful, self._doubtful = self._doubtful, reading
         if doubtful is None or self._steps(doubtful, reading) is None:
-            self.doubted += 1
             return None
         self._doubtful = None
         since_start = max(reading.in_, reading.out) <= self._plausible(reading.t_ns - self.last.t_ns)
         steps = (reading.in_, reading.out) if since_start else self._steps(doubtful, reading) or (0, 0)
         return self._accept(reading, *steps, reset=True)
+
+    def resume(self, memo: dict[str, Any] | None, now: Instant) -> None:
+        """Go on from what an earlier run's `memo` gave, on the present clock."""
+        self._resumed = now
+        if memo is None:
+            return
+        if memo["boot"] == now.boot:
+            elapsed_ns = now.mono_ns - memo["mono_ns"]
+        elif memo["synced"] and now.synced:
+            elapsed_ns = now.wall_ns - memo["wall_ns"]
+        else:
+            elapsed_ns = UNKNOWN_NS
+        self.last = RawReading(now.mono_ns - max(0, elapsed_ns), memo["in"], memo["out"])
+
+    def memo(self) -> dict[str, Any] | None:
+        """In JSON's types; None before the first reading."""
+        last, now = self.last, self._resumed
+        if last is None or now is None:
+            return None
+        clocks = {"boot": now.boot, "mono_ns": last.t_ns, "wall_ns": now.wall_at(last.t_ns), "synced": now.synced}
+        return {**clocks, "in": last.in_, "out": last.out}
 
     def _accept(self, reading: RawReading, in_: int, out: int, *, reset: bool) -> Counted:
         self.last = reading

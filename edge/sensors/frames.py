@@ -28,13 +28,14 @@ class Frames(Generic[T]):
     """A stream cut into frames. A frame that proves wrong costs one byte only: the next may begin inside it.
 
     However the bytes are split over `feed`s, the same frames come out, each after its last byte has come. Between
-    feeds fewer than `longest` bytes are kept. `bad` counts frames that began well and proved wrong, `noise` the bytes
-    outside frames since the first good one: a stream is usually joined in the middle of a frame.
+    feeds fewer than `longest` bytes are kept. `good` counts frames; `bad` those that began well and proved wrong, and
+    `noise` the bytes outside frames, both from the first good one on: a stream is usually joined in mid-frame.
     """
 
     def __init__(self, layout: Layout[T]) -> None:
         self._layout = layout
         self._rest = b""
+        self._joined = False
         self.good = 0
         self.bad = 0
         self.noise = 0
@@ -53,11 +54,12 @@ class Frames(Generic[T]):
             value = self._layout.decode(window[:length]) if length else None
             if value is not None:
                 found.append(value)
+                self._joined = True
                 self.good += 1
                 at += length
                 continue
-            self.bad += bool(length)
-            self.noise += self.good > 0
+            self.bad += self._joined and length > 0
+            self.noise += self._joined
             at += 1
         self._rest = buffer[at:]
         return found
@@ -65,7 +67,7 @@ class Frames(Generic[T]):
     def forget(self) -> None:
         """The stream was cut: what comes next does not follow what came."""
         self._rest = b""
-        self.good = 0
+        self._joined = False
 
     @property
     def pending(self) -> int:

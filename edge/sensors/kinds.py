@@ -13,6 +13,9 @@ from firmware_cfg.schema import Sensor
 
 MODULES = {
     "beam-pair": "edge.sensors.beams",
+    "ld2450": "edge.sensors.ld2450",
+    "modbus-counter": "edge.sensors.modbus",
+    "terabee-evo": "edge.sensors.terabee",
 }
 
 

@@ -7,13 +7,18 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
+from edge.clock import Instant
+from edge.sensors.base import Surroundings
 from edge.sensors.frames import Frames, Layout
+from edge.sensors.serial_port import SerialSensor, serial_sensor
 from edge.sensors.tracks import Crossing, Line, LineCounter, Target
+from firmware_cfg.sensors import RadarLine
 from firmware_cfg.times import NS_PER_MS
 
-BAUD_RATE = 256_000
 FRAME_NS = 100 * NS_PER_MS
+LOOK_NS = 2 * FRAME_NS
 HEADER, TAIL = bytes.fromhex("aaff0300"), bytes.fromhex("55cc")
 _SLOTS = struct.Struct("<12H")
 _LENGTH = len(HEADER) + _SLOTS.size + len(TAIL)
@@ -53,19 +58,43 @@ LAYOUT = Layout(_LENGTH, _length, decode)
 class Ld2450:
     """Bytes in, crossings out. No clock and no port: times are those at which the bytes were read."""
 
-    def __init__(self, line: Line, clear_mm: float) -> None:
+    def __init__(self, config: RadarLine) -> None:
+        (x1, y1), (x2, y2) = config.line_mm
+        line = Line(x1, y1, x2, y2)
+        if line.place(*config.inside_mm)[1] < 0:
+            line = Line(x2, y2, x1, y1)
         self.frames = Frames(LAYOUT)
-        self._counter = LineCounter(line, clear_mm)
-        self._last_ns = -FRAME_NS
+        self._counter = LineCounter(line, config.clear_mm)
+        self._last_ns: int | None = None
 
     def feed(self, data: bytes, t_ns: int) -> list[Crossing]:
         found: list[Crossing] = []
         frames = self.frames.feed(data)
         for index, slots in enumerate(frames, 1 - len(frames)):
             # Frames read together came one after another; those before the last are dated back.
-            self._last_ns = max(t_ns + index * FRAME_NS, self._last_ns + 1)
-            found += self._counter.feed(self._last_ns, [slot for slot in slots if slot])
+            frame_ns = t_ns + index * FRAME_NS
+            if self._last_ns is not None:
+                frame_ns = max(frame_ns, self._last_ns + 1)
+            self._last_ns = frame_ns
+            found += self._counter.feed(frame_ns, [slot for slot in slots if slot])
         return found
 
     def advance(self, now_ns: int) -> list[Crossing]:
         return self._counter.advance(now_ns)
+
+    def ask(self, now_ns: int) -> bytes:  # noqa: ARG002 - it talks unasked
+        return b""
+
+    def due_ns(self, now_ns: int) -> int:
+        return now_ns + LOOK_NS
+
+    def resume(self, memo: Any, now: Instant) -> None:
+        """Nothing is carried over: who was on the line when the unit was restarted is not counted."""
+
+    def memo(self) -> None:
+        return None
+
+
+def make(config: RadarLine, around: Surroundings) -> SerialSensor:
+    quiet = "has it power, and is its TX wired to the port's RX?"
+    return serial_sensor(config, Ld2450(config), "an HLK-LD2450 radar", quiet, around)

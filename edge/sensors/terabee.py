@@ -9,9 +9,15 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from edge.sensors.frames import Layout
+from edge.sensors.base import Surroundings
+from edge.sensors.cumulative import Counted, CumulativeCounter, RawReading
+from edge.sensors.frames import Frames, Layout
+from edge.sensors.serial_port import SerialSensor, serial_sensor
+from firmware_cfg.sensors import TerabeeEvo
+from firmware_cfg.times import NS_PER_MS
 
 COUNTER_BITS = 16
+LOOK_NS = 500 * NS_PER_MS
 HEADER = b"PC"
 _FIELDS = struct.Struct(">2sIIHHB")
 
@@ -56,3 +62,30 @@ def decode(frame: bytes) -> Counts | None:
 
 
 LAYOUT = Layout(_FIELDS.size, _length, decode)
+
+
+class TerabeeCounter:
+    """Bytes in, differences out. No clock and no port."""
+
+    def __init__(self, config: TerabeeEvo) -> None:
+        self.frames = Frames(LAYOUT)
+        self._counter = CumulativeCounter(COUNTER_BITS, config.persons_per_minute_max)
+        self.resume, self.memo = self._counter.resume, self._counter.memo
+
+    def feed(self, data: bytes, t_ns: int) -> list[Counted]:
+        counted = (self._counter.feed(RawReading(t_ns, counts.in_, counts.out)) for counts in self.frames.feed(data))
+        return [item for item in counted if item]
+
+    def advance(self, now_ns: int) -> list[Counted]:  # noqa: ARG002 - nothing follows from its silence
+        return []
+
+    def ask(self, now_ns: int) -> bytes:  # noqa: ARG002 - it talks unasked
+        return b""
+
+    def due_ns(self, now_ns: int) -> int:
+        return now_ns + LOOK_NS
+
+
+def make(config: TerabeeEvo, around: Surroundings) -> SerialSensor:
+    quiet = "has it power, and does it send its counts unasked?"
+    return serial_sensor(config, TerabeeCounter(config), "a Terabee people counter", quiet, around)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edge.drafts import Reading, When
 from firmware_cfg.times import NS_PER_S
 
 TRACKS_MAX = 16
@@ -41,13 +42,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """From (x1, y1) to (x2, y2); `inside_is_left` of one who walks from the first point to the second."""
+    """A threshold; inside is to the left of who walks from (x1, y1) to (x2, y2), on a plan with x right and y up."""
 
     x1_mm: float
     y1_mm: float
     x2_mm: float
     y2_mm: float
-    inside_is_left: bool = True
 
     @property
     def length_mm(self) -> float:
@@ -57,8 +57,7 @@ class Line:
         """How far along the line, from its first point, and how far from it: above 0 is inside."""
         along_x, along_y = (self.x2_mm - self.x1_mm) / self.length_mm, (self.y2_mm - self.y1_mm) / self.length_mm
         x, y = x_mm - self.x1_mm, y_mm - self.y1_mm
-        left = along_x * y - along_y * x
-        return along_x * x + along_y * y, left if self.inside_is_left else -left
+        return along_x * x + along_y * y, along_x * y - along_y * x
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,16 @@ class Crossing:
     direction: Literal["in", "out"]
     speed_m_s: float
     confidence: float
+
+    def told(self, when: When) -> Reading:
+        fields = {
+            "direction": self.direction,
+            "persons": 1,
+            "speed_m_s": self.speed_m_s,
+            "length_m": None,
+            "confidence": self.confidence,
+        }
+        return Reading("passage", when, fields, int(self.direction == "in"), int(self.direction == "out"))
 
 
 @dataclass(slots=True)
