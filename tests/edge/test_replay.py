@@ -1,0 +1,145 @@
+"""`foyer replay`, as people run it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TRACES = Path(__file__).parents[1] / "traces"
+ROOT = Path(__file__).parents[2]
+
+
+def foyer(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "foyer", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def replay_json(name: str, *options: object) -> dict[str, Any]:
+    done = foyer("replay", TRACES / f"{name}.jsonl", "--json", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_json_is_one_object_with_these_keys() -> None:
+    assert replay_json("repeated-level") == {
+        "edges": 5,
+        "passages": [
+            {
+                "t_ns": 1_160_000_000,
+                "direction": "in",
+                "persons": 1,
+                "speed_m_s": pytest.approx(1.3333, abs=1e-3),
+                "length_m": pytest.approx(0.3067, abs=1e-3),
+                "confidence": pytest.approx(0.98, abs=0.02),
+            }
+        ],
+        "totals": {"in": 1, "out": 0},
+        "faults": [{"t_ns": 1_150_000_000, "kind": "repeated_level", "line": "outer"}],
+    }
+
+
+def test_separation_from_option_then_header_then_nowhere() -> None:
+    assert replay_json("single-in", "--separation-m", 0.06)["passages"][0]["speed_m_s"] == pytest.approx(
+        0.6667, abs=1e-3
+    )
+    assert replay_json("single-in")["passages"][0]["speed_m_s"] == pytest.approx(1.3333, abs=1e-3)
+    unknown = replay_json("single-in-separation-unknown")["passages"][0]
+    assert (unknown["speed_m_s"], unknown["length_m"]) == (None, None)
+
+
+def test_debounce_option() -> None:
+    assert replay_json("single-in", "--debounce-ms", 300)["totals"] == {"in": 0, "out": 0}
+    assert replay_json("single-in", "--debounce-ms", 0)["totals"] == {"in": 1, "out": 0}
+
+
+def test_levels_before_the_first_edge() -> None:
+    result = replay_json("blocked-from-the-start")
+    assert (result["edges"], result["totals"], result["faults"]) == (5, {"in": 1, "out": 0}, [])
+
+
+def test_table() -> None:
+    done = foyer("replay", TRACES / "repeated-level.jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    head, passage, blank, totals, faults = done.stdout.splitlines()
+    assert head.split() == ["time", "way", "persons", "speed", "m/s", "length", "m", "confidence"]
+    assert passage.split() == ["2026-03-02T09:00:01.16Z", "in", "1", "1.33", "0.31", "0.99"]
+    assert blank == ""
+    assert totals == "5 edges: 1 in, 0 out"
+    assert faults == "1 x repeated_level on outer"
+
+
+def test_table_without_a_date(tmp_path: Path) -> None:
+    path = tmp_path / "undated.csv"
+    edges = "1000000000,outer,1\n1090000000,inner,1\n1230000000,outer,0\n1320000000,inner,0\n"
+    path.write_text(f"t_ns,line,level\n{edges}")
+    assert foyer("replay", path).stdout.splitlines()[1].split() == ["1.160", "s", "in", "1", "-", "-", "0.99"]
+
+
+def test_a_date_beyond_the_calendar(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    edges = "1000000000,outer,1\n1090000000,inner,1\n1230000000,outer,0\n1320000000,inner,0\n"
+    path.write_text(f"# t0=9999-12-31T23:59:59Z\nt_ns,line,level\n{edges}")
+    assert foyer("replay", path).stdout.splitlines()[1].split()[:3] == ["1.160", "s", "in"]
+
+
+def test_a_trace_without_edges(tmp_path: Path) -> None:
+    (tmp_path / "quiet.jsonl").write_text('{"foyer_trace": 1}\n')
+    done = foyer("replay", tmp_path / "quiet.jsonl", "--json")
+    assert json.loads(done.stdout) == {"edges": 0, "passages": [], "totals": {"in": 0, "out": 0}, "faults": []}
+
+
+def test_serial_rows_are_no_edges(tmp_path: Path) -> None:
+    (tmp_path / "serial.jsonl").write_text('{"foyer_trace": 1}\n[1, "serial", "aaff"]\n')
+    assert json.loads(foyer("replay", tmp_path / "serial.jsonl", "--json").stdout)["edges"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["missing.jsonl"], r"foyer: .*missing\.jsonl: no such file or directory"),
+        (["."], r"foyer: .*: the name of a trace ends in one of"),
+        ([TRACES / "runs-backwards.jsonl"], r"foyer: .*runs-backwards\.jsonl:4: time runs backwards"),
+        ([TRACES / "runs-backwards.jsonl", "--json"], r"foyer: .*runs-backwards\.jsonl:4: time runs backwards"),
+        ([TRACES / "single-in.jsonl", "--separation-m", "0"], r"foyer: separation of 0\.0 m: expected"),
+        ([TRACES / "single-in.jsonl", "--separation-m", "-1"], r"foyer: separation of -1\.0 m: expected"),
+        ([TRACES / "single-in.jsonl", "--separation-m", "nan"], r"foyer: separation of nan m: expected"),
+        ([TRACES / "single-in.jsonl", "--debounce-ms", "-1"], r"foyer: debounce of -1\.0 ms: expected"),
+        ([TRACES / "single-in.jsonl", "--debounce-ms", "nan"], r"foyer: debounce of nan ms: expected"),
+        ([TRACES / "single-in.jsonl", "--debounce-ms", "inf"], r"foyer: debounce of inf ms: expected"),
+        ([TRACES / "single-in.jsonl", "--debounce-ms", "9999"], r"foyer: debounce of 9999 ms: expected 0 to 500 ms"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments: list[object], says: str) -> None:
+    done = foyer("replay", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(f"{says}.*\n", done.stderr)
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    """As in `foyer replay … | head -1`: no traceback, whatever the exit code."""
+    edges = []
+    for start_ms in range(0, 20_000_000, 2_000):
+        for lag_ms, line, level in ((0, "outer", 1), (90, "inner", 1), (230, "outer", 0), (320, "inner", 0)):
+            edges.append(f"{(start_ms + lag_ms) * 1_000_000},{line},{level}\n")
+    (tmp_path / "long.csv").write_text("t_ns,line,level\n" + "".join(edges))
+    with subprocess.Popen(
+        [sys.executable, "-m", "foyer", "replay", str(tmp_path / "long.csv")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("time")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 1)
