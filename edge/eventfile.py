@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS anchor (
     id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ns INTEGER NOT NULL, wall_ns INTEGER NOT NULL, source TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS event (
-    seq INTEGER PRIMARY KEY,
+    rank INTEGER NOT NULL,              -- what is dropped first lies together, so that dropping it frees pages
+    seq INTEGER NOT NULL,
     kind TEXT NOT NULL,
     sensor TEXT NOT NULL,
     status INTEGER NOT NULL DEFAULT 0,  -- 0 open, 1 the collector has it, 2 the collector refused it
@@ -51,8 +52,10 @@ CREATE TABLE IF NOT EXISTS event (
     made_ns INTEGER NOT NULL,           -- the wall clock, right or wrong, when it was stored
     settled_ns INTEGER,
     reason TEXT,
-    body TEXT NOT NULL
-);
+    body TEXT NOT NULL,
+    PRIMARY KEY (rank, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS event_seq ON event (seq);
 CREATE UNIQUE INDEX IF NOT EXISTS event_time ON event (sensor, kind, t_ns) WHERE t_ns IS NOT NULL;
 CREATE INDEX IF NOT EXISTS event_sendable ON event (seq) WHERE status = 0 AND t_ns IS NOT NULL;
 CREATE INDEX IF NOT EXISTS event_undated ON event (boot, seq) WHERE t_ns IS NULL;
@@ -152,11 +155,12 @@ class EventFile:
         elif mark:
             self._undated_boots.add(mark.boot)
             self._dated_boots.discard(mark.boot)
+        rank = DROP_ORDER.index(draft.kind)
         boot, mono_ns = (mark.boot, mark.mono_ns) if mark else (None, None)
         self._db.execute(
-            "INSERT INTO event (seq, kind, sensor, t_ns, clock, boot, mono_ns, made_ns, body) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self.next_seq, draft.kind, draft.sensor, t_ns, clock, boot, mono_ns, now.wall_ns, body),
+            "INSERT INTO event (rank, seq, kind, sensor, t_ns, clock, boot, mono_ns, made_ns, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (rank, self.next_seq, draft.kind, draft.sensor, t_ns, clock, boot, mono_ns, now.wall_ns, body),
         )
         self.next_seq += 1
 
@@ -214,20 +218,28 @@ class EventFile:
         ]
 
     def stats(self) -> OutboxStats:
-        by_status = dict(self._db.execute("SELECT status, count(*) FROM event GROUP BY status").fetchall())
-        undated = self._db.execute("SELECT count(*) FROM event WHERE t_ns IS NULL").fetchone()[0]
-        oldest = self._db.execute("SELECT made_ns FROM event WHERE status = 0 ORDER BY seq LIMIT 1").fetchone()
+        settled = dict(
+            self._db.execute("SELECT status, count(*) FROM event WHERE status <> 0 GROUP BY status").fetchall()
+        )
+        sendable, oldest_ns = self._count("status = 0 AND t_ns IS NOT NULL")
+        undated, oldest_undated_ns = self._count("t_ns IS NULL")
         return OutboxStats(
             epoch=self.epoch,
             max_seq=self.next_seq - 1,
-            open_=by_status.get(0, 0),
+            open_=sendable + undated,
             undated=undated,
-            acked=by_status.get(1, 0),
-            rejected=by_status.get(2, 0),
+            acked=settled.get(1, 0),
+            rejected=settled.get(2, 0),
             dropped=self.dropped,
             bytes_=sum(file.stat().st_size for file in self.files() if file.exists()),
-            oldest_open_ns=oldest[0] if oldest else None,
+            oldest_open_ns=min((ns for ns in (oldest_ns, oldest_undated_ns) if ns is not None), default=None),
         )
+
+    def _count(self, where: str) -> tuple[int, int | None]:
+        """How many events there are, and when the first of them was stored."""
+        count = self._db.execute(f"SELECT count(*) FROM event WHERE {where}").fetchone()[0]  # noqa: S608 - from just above
+        first = self._db.execute(f"SELECT made_ns FROM event WHERE {where} ORDER BY seq LIMIT 1").fetchone()  # noqa: S608 - see above
+        return count, first[0] if first else None
 
     def files(self) -> list[Path]:
         return [self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal", "-shm")]
@@ -243,7 +255,7 @@ class EventFile:
         if self._purged_ns is None or now.mono_ns - self._purged_ns >= PURGE_EVERY_NS:
             self._purged_ns = now.mono_ns
             oldest_ns = self.dating.wall_ns(now) - KEEP_ACKED_NS
-            self._db.execute("DELETE FROM event WHERE status = 1 AND settled_ns < ?", (oldest_ns,))
+            self._db.execute("DELETE FROM event WHERE status <> 0 AND status = 1 AND settled_ns < ?", (oldest_ns,))
         if self._used_pages() <= self._pages_max:
             return
         target = self._pages_max - max(4, self._pages_max // 100)
@@ -268,14 +280,12 @@ class EventFile:
         ).rowcount
 
     def _delete_open(self) -> list[tuple[int, str]]:
-        for kind in DROP_ORDER:
-            rows: list[tuple[int, str]] = self._db.execute(
-                "SELECT seq, body FROM event WHERE status = 0 AND kind = ? ORDER BY seq LIMIT ?", (kind, DROP_EVENTS)
-            ).fetchall()
-            if rows:
-                self._db.executemany("DELETE FROM event WHERE seq = ?", [(seq,) for seq, _ in rows])
-                return rows
-        return []
+        rows: list[tuple[int, int, str]] = self._db.execute(
+            "SELECT rank, seq, body FROM event WHERE status = 0 ORDER BY rank, seq LIMIT ?", (DROP_EVENTS,)
+        ).fetchall()
+        rows = [row for row in rows if row[0] == rows[0][0]]  # the next rank only if this one does not make room
+        self._db.executemany("DELETE FROM event WHERE rank = ? AND seq = ?", [row[:2] for row in rows])
+        return [row[1:] for row in rows]
 
     def _declare(self, lost: list[tuple[int, str]], now: Instant) -> None:
         """One fault says what was dropped, earlier such faults that were themselves dropped included."""
@@ -297,13 +307,13 @@ class EventFile:
     # Inside
 
     def _prepare(self) -> None:
-        """Make the tables where they are missing. An eighth of the bound, at most 16 MiB, is for the log."""
+        """Make the tables where they are missing. A third of the bound, at most 16 MiB, is for the log."""
         page_bytes: int = self._db.execute("PRAGMA page_size").fetchone()[0]
-        log_bytes = min(self._settings.limit_bytes // 8, 16 * 1024 * 1024)
+        log_bytes = min(self._settings.limit_bytes // 3, 16 * 1024 * 1024)
         self._pages_max = (self._settings.limit_bytes - log_bytes) // page_bytes
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(f"PRAGMA synchronous = {'FULL' if self._settings.durable else 'OFF'}")
-        self._db.execute(f"PRAGMA wal_autocheckpoint = {max(16, min(1000, log_bytes // 4 // page_bytes))}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {max(8, min(1000, log_bytes // 8 // page_bytes))}")
         self._db.execute(f"PRAGMA journal_size_limit = {log_bytes}")
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
