@@ -87,6 +87,9 @@ export class HubView {
   showPassages(all) {
     const list = this.find(".passages ol");
     const newest = all.toSorted((a, b) => Date.parse(b.t) - Date.parse(a.t)).slice(0, PASSAGES);
+    const key = JSON.stringify(newest);
+    if (key === this.shownPassages) return; // who reads the list, by eye or by ear, is not disturbed for nothing
+    this.shownPassages = key;
     list.replaceChildren(...newest.map((each) => element("li", "", ...passage(each, this.summary))));
     if (!newest.length) list.append(element("li", "none", "None known yet"));
     const text = newest.length ? [...list.firstElementChild.children].map((each) => each.textContent).join(" ") : "–";

@@ -70,9 +70,9 @@ def test_a_passage_moves_its_hub_within_a_second(live: Chromium, pages: Pages, b
                 break
         assert delays[-1] <= 1, delays
         assert live.driver.execute_script("return window.notReloaded")
-        newest = live.driver.find_element("css selector", "#hub-armley .passages li").text.split("\n")
-        assert newest[1:] == ["In", "Front entrance"]
-        assert "1 of 1 unit online" in live.driver.find_element("css selector", "#hub-armley .units").text
+        newest = "[...document.querySelector('#hub-armley .passages li').children].map((part) => part.textContent)"
+        live.wait_for(f"{newest}.slice(1).join() === 'In,Front entrance'")
+        live.wait_for("document.querySelector('#hub-armley .units').textContent === '1 of 1 unit online'")
 
 
 def test_what_is_not_known_is_unknown_and_never_zero(live: Chromium, pages: Pages) -> None:
