@@ -51,10 +51,8 @@ class SerialPort:
                 write_timeout=0,
                 exclusive=True,
             )
-        except (OSError, ValueError) as error:  # pyserial's own are OSErrors
+        except Exception as error:  # OSError, ValueError for a baud rate, and termios.error, which is neither
             raise self._cannot_open(error) from error
-        except Exception as error:  # pyserial lets termios.error through, which is no OSError
-            raise self._error(str(error), "is it a serial port?") from error
 
     def read(self) -> bytes:
         """All that has come, perhaps nothing."""
@@ -79,16 +77,18 @@ class SerialPort:
             self._serial = None
 
     def _cannot_open(self, error: Exception) -> SensorError:
-        number = getattr(error, "errno", None)
+        number = getattr(error, "errno", None) or getattr(error.__context__, "args", (None,))[0]
         if number in {errno.ENOENT, errno.ENODEV, errno.ENXIO}:
-            return self._error("there is no such port", "plug it in; /dev/serial/by-id lists those there are")
+            return self._error("there is no such port", "plug it in, or correct the path (see /dev/serial/by-id)")
         if number in {errno.EACCES, errno.EPERM}:
             return self._error("it may not be opened", "put the unit's user into the group dialout")
         if number in {errno.EBUSY, errno.EAGAIN}:
             return self._error("another program has it", "stop that one; a console on it is disabled by raspi-config")
         if isinstance(error, ValueError):
             return self._error(f"it cannot do {self._baud_rate} baud", "correct baud_rate or use another adapter")
-        return self._error(str(error), "is it a serial port?")
+        if number in {errno.ENOTTY, errno.EINVAL, errno.EISDIR}:
+            return self._error("it is no serial port", "correct the path (see /dev/serial/by-id)")
+        return self._error(f"it cannot be opened ({error})", "check the adapter")
 
     def _error(self, what: str, mend: str) -> SensorError:
         return SensorError(self._sensor, f"{self._key} {self.path}", what, mend)

@@ -23,12 +23,13 @@ STANDING_MM_S = 300.0
 GATE_MM = 500.0
 GATE_GROWS_MM_S = 700.0
 """How far from its expected place a target may be and still be the same person, at once and while a walker is lost."""
-FRAME_S_MIN = 0.05
-"""Frames are dated when they are read: closer than this, they only look it."""
+FRAME_S, FRAME_S_MIN = 0.1, 0.05
+"""Frames are dated when they are read: closer than the least, they only look it."""
 OPENING_MARGIN_MM = 300.0
 SPEED_OVER_NS = NS_PER_S
 SURE_HITS = 10
 SMOOTH_PLACE, SMOOTH_VELOCITY = 0.5, 0.2
+"""How far a frame moves what is believed of a track; more, the longer the frame before it was ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,9 @@ class _Track:
         dt_s = max((t_ns - self.t_ns) / NS_PER_S, FRAME_S_MIN)
         self.hits += 1
         k = min(self.hits, 100)
-        place = max(SMOOTH_PLACE, 2 * (2 * k - 1) / (k * (k + 1)))
-        velocity = max(SMOOTH_VELOCITY, 6 / (k * (k + 1)))
+        frames = dt_s / FRAME_S
+        place = max(1 - (1 - SMOOTH_PLACE) ** frames, 2 * (2 * k - 1) / (k * (k + 1)))
+        velocity = max(1 - (1 - SMOOTH_VELOCITY) ** frames, 6 / (k * (k + 1)))
         off_x, off_y = target.x_mm - x, target.y_mm - y
         self.x_mm, self.y_mm = x + place * off_x, y + place * off_y
         self.vx_mm_s += velocity * off_x / dt_s
@@ -205,9 +207,10 @@ class LineCounter:
             inside = -OPENING_MARGIN_MM <= along_mm <= self._line.length_mm + OPENING_MARGIN_MM
             part = before_mm / (before_mm - now_mm)
             track.crossed_ns = before_ns + round(part * (t_ns - before_ns)) if inside else None
-        if abs(now_mm) < self._clear_mm:
-            return []
         side = 1 if now_mm > 0 else -1
+        _, seen_mm = self._line.place(target.x_mm, target.y_mm)
+        if min(side * now_mm, side * seen_mm) < self._clear_mm:
+            return []  # both what is believed and what was seen: belief runs ahead of who turns back
         crossed = track.side == -side
         track.side = side
         return self._crossing(track, 1.0) if crossed else []
