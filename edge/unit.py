@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -81,6 +82,7 @@ class _Sensor:
     open_: bool = False
     wait_ns: int = REOPEN_NS[0]
     retry_ns: int | None = None
+    edges: int = 0
 
 
 class Unit:
@@ -160,9 +162,7 @@ class Unit:
     def close(self) -> bool:
         """Take what the sensors still have, store everything, say goodbye; false where something was not stored."""
         now = read(self._clock)
-        for sensor in self._sensors:
-            if sensor.open_:
-                sensor.driver.close()
+        self._close_sensors(now)
         stored = self._outbox.close(now, self._memos())
         self._link.close()
         return stored
@@ -261,9 +261,7 @@ class Unit:
         if stay is self._stay:
             return
         log.warning("unit %s is at %s now", self._settings.unit, hub.id)
-        for sensor in self._sensors:
-            if sensor.open_:
-                sensor.driver.close()
+        self._close_sensors(now)
         self._commit(now)
         self._link.close()
         self._session = None
@@ -293,6 +291,19 @@ class Unit:
             return
         for what in found:
             self._do(Seen(driver.name, what), now)
+        edges = driver.stats().edges
+        if edges != sensor.edges:
+            sensor.edges = edges
+            self._outbox.touch(now)  # somebody may be half way through when the power goes
+
+    def _close_sensors(self, now: Instant) -> None:
+        for sensor in self._sensors:
+            if sensor.open_:
+                sensor.open_ = False
+                sensor.driver.close()
+                with contextlib.suppress(SensorError):  # it went away first
+                    for what in sensor.driver.poll(now):
+                        self._do(Seen(sensor.driver.name, what), now)
 
     def _held_back(self, now: Instant) -> bool:
         """Whether what can wait should: the outbox must not drop for the sake of a recording."""

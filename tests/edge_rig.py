@@ -15,7 +15,7 @@ from edge.sensors.mock import ClockFactory
 from edge.unit import Unit, UnitSettings
 from firmware_cfg.load import load_fleet
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
-from firmware_cfg.wire import Command, EventBatch, Health
+from firmware_cfg.wire import Channel, Command, EventBatch, Health
 
 if TYPE_CHECKING:
     from firmware_cfg.load import Fleet
@@ -131,6 +131,9 @@ class Network:
         word = Command(id=number, expires_ns=expires_ns, name=name, args=args)
         self._happenings.append(Received("cmd", word.model_dump_json().encode()))
 
+    def receive(self, channel: Channel, payload: bytes) -> None:
+        self._happenings.append(Received(channel, payload))
+
     def messages(self, channel: str) -> list[dict[str, Any]]:
         return [message for topic, message in self.sent if topic.endswith(f"/{channel}")]
 
@@ -158,8 +161,11 @@ class Rig:
     def __post_init__(self) -> None:
         self.start()
 
-    def start(self) -> None:
+    def start(self, levels: tuple[int, int] = (0, 0)) -> None:
+        """A new process that finds the lines as they are."""
         self.pins = ClockFactory(self.clock)
+        for pin, level in zip((OUTER_PIN, INNER_PIN), levels, strict=True):
+            self.drive(pin, level)
         settings = UnitSettings(
             fleet=self.fleet,
             unit=self.unit_id,

@@ -39,7 +39,9 @@ class Driver(Protocol):
 
     def stats(self) -> SensorStats: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End; one more `poll` gives what had come until then."""
+        ...
 
     @property
     def finished(self) -> bool:

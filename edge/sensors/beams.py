@@ -105,6 +105,8 @@ class BeamPairSensor:
     def close(self) -> None:
         self._source.close()
         if self._door is not None:
+            for edge in self._source.take(FOREVER_NS):
+                self._feed(self._door, max(edge.t_ns, self._door.now_ns), edge.line, edge.level)
             self._last, self._door = self._door.snapshot(), None
 
     def _feed(self, door: Door, t_ns: int, line: int, level: int) -> None:

@@ -141,6 +141,7 @@ class RecordingSensor:
         return self._tally.stats()
 
     def close(self) -> None:
+        self._pace = None
         self._trace.close()
 
     def _reached_ns(self, now: Instant) -> float:
