@@ -1,0 +1,229 @@
+"""The present: each event once, never fewer than nobody inside, a new day at local midnight."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from collector_samples import EPOCH, MINUTE_NS, counter, health, parcel, passage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector import live as live_module
+from collector.answers import Live as LiveAnswer
+from collector.live import Live
+from collector.store import open_store
+from firmware_cfg.load import Fleet
+from firmware_cfg.schema import Hub
+from firmware_cfg.wire import Event, State
+
+NOW_NS = 1_789_999_200 * 10**9  # 2026-09-21T14:00:00Z, 15:00 in London
+MIDNIGHT_NS = NOW_NS - 15 * 60 * MINUTE_NS
+FLEET = Fleet(
+    {
+        "north": Hub.model_validate(
+            {
+                "id": "north",
+                "name": "North",
+                "type": "local",
+                "entrances": [{"id": "front", "name": "Front", "counting": "beams"}],
+                "units": [
+                    {
+                        "id": "door",
+                        "since": "2020-01-01T00:00:00Z",
+                        "sensors": [
+                            {"name": "beams", "kind": "beam-pair", "entrance": "front", "outer_pin": 1, "inner_pin": 2}
+                        ],
+                    }
+                ],
+            }
+        )
+    }
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ns = NOW_NS
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def live(clock: Clock) -> Iterator[Live]:
+    made = Live(FLEET, clock)
+    yield made
+    made.close()
+
+
+def at(seq: int, minutes_ago: float, direction: str = "in", **fields: object) -> Event:
+    return passage(seq, NOW_NS - int(minutes_ago * MINUTE_NS) + seq, direction=direction, **fields)
+
+
+def numbers(answer: LiveAnswer) -> tuple[int | None, int | None]:
+    return answer.occupancy.value, answer.visits_today.value
+
+
+def test_nothing_is_known_of_a_hub_that_nothing_was_heard_of(live: Live) -> None:
+    answer = live.snapshot("north")
+    assert numbers(answer) == (None, None)
+    assert answer.occupancy.completeness == 0
+    assert [(unit.id, unit.online, unit.last_heard) for unit in answer.units] == [("door", None, None)]
+
+
+def test_people_inside_are_those_in_less_those_out(live: Live) -> None:
+    live.stored([parcel(at(1, 60, persons=3), at(2, 50), at(3, 40, "out"))])
+    live.stored([parcel(counter(4, NOW_NS - 30 * MINUTE_NS, 5, 2))])
+    assert numbers(live.snapshot("north")) == (6, 9)
+
+
+def test_reference_sensors_are_not_counted(live: Live) -> None:
+    live.stored([parcel(at(1, 60), at(2, 59, role="reference", sensor="other"))])
+    assert numbers(live.snapshot("north")) == (1, 1)
+
+
+def test_each_event_counts_once_from_wherever_it_comes(live: Live, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path}/store.db")
+    events = [at(seq, 60 - seq) for seq in range(1, 11)]
+    store.write([parcel(*events)])
+    live.stored([parcel(*events[3:7])])
+    live.seed(store)
+    live.stored([parcel(*events)])
+    live.seed(store)
+    assert numbers(live.snapshot("north")) == (10, 10)
+    assert len(live.snapshot("north").last_passages) == 10
+    store.close()
+
+
+def test_it_is_never_below_zero(live: Live) -> None:
+    live.stored([parcel(at(1, 60, "out", persons=5), at(2, 50))])
+    assert numbers(live.snapshot("north")) == (1, 1)
+
+
+@given(st.permutations(range(1, 9)), st.lists(st.booleans(), min_size=8, max_size=8))
+def test_the_order_of_arrival_does_not_matter(order: list[int], ways: list[bool]) -> None:
+    events = {seq: at(seq, 100 - seq, "in" if ways[seq - 1] else "out") for seq in order}
+    live = Live(FLEET, lambda: NOW_NS)
+    for seq in order:
+        live.stored([parcel(events[seq])])
+    expected = 0
+    for seq in sorted(order):
+        expected = max(0, expected + (1 if ways[seq - 1] else -1))
+    assert numbers(live.snapshot("north")) == (expected, sum(ways))
+    times = [found.t for found in live.snapshot("north").last_passages]
+    assert times == sorted(times, reverse=True)
+
+
+def test_memory_of_moves_is_bounded_and_the_number_stays_right(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "MOVES_MAX", 10)
+    live.stored([parcel(*(at(seq, 300 - seq, "in" if seq % 3 else "out") for seq in range(1, 101)))])
+    assert numbers(live.snapshot("north")) == (34, 67)
+    live.stored([parcel(at(101, 1, "out"))])
+    assert numbers(live.snapshot("north")) == (33, 67)
+
+
+def test_yesterday_is_not_today_and_midnight_empties_the_building(live: Live, clock: Clock) -> None:
+    live.stored([parcel(at(1, 60), passage(2, MIDNIGHT_NS - 1), passage(3, MIDNIGHT_NS))])
+    assert numbers(live.snapshot("north")) == (2, 2)
+    clock.now_ns = MIDNIGHT_NS + 24 * 60 * MINUTE_NS
+    live.stored([], [health(clock.now_ns)])
+    assert numbers(live.snapshot("north")) == (0, 0)
+    assert live.snapshot("north").last_passages == []
+
+
+def test_completeness_is_the_watched_share_of_today(live: Live, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path}/store.db")
+    store.write([], [health(MIDNIGHT_NS + minute * MINUTE_NS) for minute in range(450)])
+    live.seed(store)
+    answer = live.snapshot("north")
+    assert numbers(answer) == (0, 0)
+    assert answer.visits_today.completeness == 0.5
+    live.stored([], [health(MIDNIGHT_NS + minute * MINUTE_NS) for minute in range(450, 900)])
+    assert live.snapshot("north").visits_today.completeness == 1.0
+    store.close()
+
+
+def test_unsure_passages_widen_the_interval(live: Live) -> None:
+    live.stored([parcel(*(at(seq, 60, confidence=0.9) for seq in range(1, 101)))])
+    answer = live.snapshot("north")
+    assert (answer.visits_today.low, answer.visits_today.value, answer.visits_today.high) == (94, 100, 106)
+
+
+def state(what: str, session: str = "s1") -> State:
+    return State.model_validate({"v": 1, "unit": "door", "session": session, "state": what})
+
+
+def test_a_unit_is_online_until_its_will_or_silence(live: Live, clock: Clock) -> None:
+    live.stored([], [], [state("online")])
+    assert live.snapshot("north").units[0].online is True
+    live.stored([], [], [state("offline")])
+    assert live.snapshot("north").units[0].online is False
+    live.stored([], [health(NOW_NS)])
+    assert live.snapshot("north").units[0].online is True
+    assert live.snapshot("north").units[0].last_heard == "2026-09-21T14:00:00Z"
+    clock.now_ns += live_module.SILENT_NS + 1
+    assert live.snapshot("north").units[0].online is False
+
+
+def test_a_listener_gets_each_hub_at_once_and_then_each_change(live: Live) -> None:
+    async def listen() -> list[int | None]:
+        seen = []
+        live.start()
+        async for answer in live.listen():
+            seen.append(answer.visits_today.value)
+            if len(seen) == 1:
+                live.stored([parcel(at(1, 5))])
+            elif seen[-1] == 1:
+                live.stored([parcel(at(2, 4))])
+            elif seen[-1] == 2:
+                live.end_streams()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(listen(), 10)) == [None, 1, 2]
+
+
+def test_a_slow_listener_skips_to_the_latest(live: Live) -> None:
+    async def listen() -> list[int | None]:
+        live.start()
+        listener = live.listen()
+        for seq in range(1, 51):
+            live.stored([parcel(at(seq, 5))])
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(0.2)
+        seen = []
+        async for answer in listener:
+            seen.append(answer.visits_today.value)
+            live.end_streams()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(listen(), 10)) == [50]
+
+
+def test_listeners_are_bounded_and_forgotten_when_they_leave(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "LISTENERS_MAX", 1)
+
+    async def listen() -> None:
+        first = live.listen()
+        with pytest.raises(OverflowError, match="1 browsers watch already"):
+            live.listen()
+        iteration = aiter(first)
+        await anext(iteration)
+        await iteration.aclose()  # type: ignore[attr-defined]  # an async generator has it
+        live.forget(live.listen())
+
+    asyncio.run(listen())
+
+
+def test_the_answer_is_json_without_nanoseconds_as_numbers(live: Live) -> None:
+    live.stored([parcel(at(1, 5), epoch=EPOCH)])
+    text = live.snapshot("north").model_dump_json()
+    assert json.loads(text)["last_passages"][0]["t"].startswith("2026-09-21T13:55:00")
