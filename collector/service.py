@@ -20,8 +20,11 @@ from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.load import Fleet
 
-SHARED = "$share/collectors/"
 EVENTS, HEALTH, STATE = "foyer/v1/+/+/events", "foyer/v1/+/+/health", "foyer/v1/+/+/state"
+SHARED_EVENTS = f"$share/collectors/{EVENTS}"
+SHARED_HEALTH = f"$share/collectors-health/{HEALTH}"
+"""A group of its own: rumqttd, the embedded broker, keeps one place in the log per group name, and with two filters in
+one group it skips the first message after the other filter had one."""
 WATCHED_MAX = 10_000
 _PING_EVERY_S = 2.0
 
@@ -82,7 +85,7 @@ class Collector:
         self._pipeline = Pipeline(
             ingest, self.store, self.ledger, self.live, wall_ns=wall_ns, say=self._voices["store"].say
         )
-        filters = [(SHARED + EVENTS, 1), (SHARED + HEALTH, 1), (STATE, 1)]
+        filters = [(SHARED_EVENTS, 1), (SHARED_HEALTH, 1), (STATE, 1)]
         self._subscriber = Subscriber(
             endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
         )
