@@ -6,6 +6,7 @@ print results on stdout and everything else on stderr. Exit codes: 0 done, 1 don
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Count the passages in a recording of a door's beams."""
-    from edge import replay as replaying  # noqa: PLC0415 - loaded when asked for
+    from edge import replay as replaying
 
     replayed = replaying.replay(trace, separation_m, debounce_ms)
     if as_json:
@@ -75,8 +76,8 @@ def simulate_door(
     list_them: Annotated[bool, typer.Option("--list", help="Name the scenarios and stop.")] = False,
 ) -> None:
     """Write a trace of a door with simulated people, and the truth about them."""
-    from simulators.door import write_door  # noqa: PLC0415 - loaded when asked for
-    from simulators.people import SCENARIOS  # noqa: PLC0415 - loaded when asked for
+    from simulators.door import write_door
+    from simulators.people import SCENARIOS
 
     if list_them:
         for name, known in SCENARIOS.items():
@@ -99,11 +100,11 @@ def collector(
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
 ) -> None:
     """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C."""
-    from collector.serve import listening, log_to_stderr, serve  # noqa: PLC0415 - loaded when asked for
-    from collector.service import Collector  # noqa: PLC0415 - loaded when asked for
-    from dashboards.app import create_app  # noqa: PLC0415 - loaded when asked for
-    from firmware_cfg.endpoint import parse_host_port, parse_mqtt_url  # noqa: PLC0415 - loaded when asked for
-    from firmware_cfg.load import load_fleet  # noqa: PLC0415 - loaded when asked for
+    from collector.serve import listening, log_to_stderr, serve
+    from collector.service import Collector
+    from dashboards.app import create_app
+    from firmware_cfg.endpoint import parse_host_port, parse_mqtt_url
+    from firmware_cfg.load import load_fleet
 
     log_to_stderr()
     address = parse_host_port(http)
@@ -111,6 +112,26 @@ def collector(
     with listening(*address) as socket:
         service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch)
         serve(service, create_app(service), socket)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Where the pages are, on 127.0.0.1.", min=1, max=65535)] = 8000,
+    hubs: Annotated[int, typer.Option(help="How many hubs; beyond six, copies.")] = 6,
+    speed: Annotated[float, typer.Option(help="How much faster than the clock on the wall.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same people.")] = 1,
+    live_s: Annotated[
+        float | None, typer.Option("--for", help="End after so many seconds.", show_default=False)
+    ] = None,
+    folder: Annotated[Path, typer.Option("--state", help="Where its databases are kept.")] = Path(".foyer-demo"),
+) -> None:
+    """Simulated hubs on the real agent, collector and pages; ends with one line of JSON that says what got lost."""
+    from simulators.demo import DemoOptions, run
+
+    outcome = run(DemoOptions(port, hubs, speed, seed, live_s, folder))
+    print(json.dumps(outcome))
+    if outcome["lost"] or outcome["duplicates"]:
+        sys.exit(1)
 
 
 def main() -> NoReturn:
