@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edge.clock import Clock
@@ -32,25 +33,30 @@ def load_factory(name: str | None = None) -> Any:
         return found[name].load()()
 
 
-class GpioEdges:
-    """Two pins of one sensor. `blocked_high` tells which level is a blocked beam.
+@dataclass(frozen=True, slots=True)
+class GpioLine:
+    """One pin: `key` is where the configuration names it, `one_high` whether level 1 is its high."""
 
-    Both pins are pulled up: a beam sensor's optocoupler pulls its line low.
-    """
+    key: str
+    pin: int
+    one_high: bool
+    pull_up: bool
+
+
+class GpioLines:
+    """Pins of one sensor; edges carry a line's place in `lines`."""
 
     def __init__(
         self,
         sensor: str,
-        pins: tuple[tuple[str, int], tuple[str, int]],
+        lines: Sequence[GpioLine],
         *,
-        blocked_high: bool,
         clock: Clock,
         wake: Callable[[], None],
         factory: Callable[[], Any],
     ) -> None:
         self._sensor = sensor
-        self._pins = pins
-        self._blocked_high = blocked_high
+        self._lines = lines
         self._clock = clock
         self._wake = wake
         self._factory = factory
@@ -60,28 +66,28 @@ class GpioEdges:
         self._devices: list[Any] = []
         self._watches: list[_Watch] = []  # gpiozero holds callbacks weakly
 
-    def open(self) -> tuple[int, int]:
-        key, pin = self._pins[0]
+    def open(self) -> tuple[int, ...]:
+        """Begin, and give back the lines' levels now; raises SensorError."""
+        line = self._lines[0]
         try:
             factory = self._factory()
             import gpiozero  # noqa: PLC0415 - only a unit with GPIO sensors pays for it
 
-            for line, named in enumerate(self._pins):
-                key, pin = named
-                device = gpiozero.InputDevice(pin, pull_up=True, pin_factory=factory)
+            for index, named in enumerate(self._lines):
+                line = named
+                device = gpiozero.InputDevice(line.pin, pull_up=line.pull_up, pin_factory=factory)
                 self._devices.append(device)
                 device.pin.bounce = None  # its meaning differs between factories; the core debounces
                 device.pin.edges = "both"
-                watch = _Watch(self, line, device.pin, factory)
+                watch = _Watch(self, index, device.pin, factory)
                 self._watches.append(watch)
                 device.pin.when_changed = watch.changed
-            outer, inner = (self._level(device.pin.state) for device in self._devices)
+            return tuple(self._level(index, device.pin.state) for index, device in enumerate(self._devices))
         except Exception as error:
             self.close()
             what = str(error) or type(error).__name__
             mend = "is this a Raspberry Pi with its GPIO free, and the pin's BCM number right?"
-            raise SensorError(self._sensor, f"{key} {pin}", what, mend) from error
-        return outer, inner
+            raise SensorError(self._sensor, f"{line.key} {line.pin}", what, mend) from error
 
     def take(self, until_ns: int) -> list[Edge]:
         with self._lock:
@@ -104,22 +110,46 @@ class GpioEdges:
         self._devices.clear()
         self._watches.clear()
 
-    def _level(self, state: object) -> int:
-        return int(bool(state) == self._blocked_high)
+    def _level(self, line: int, state: object) -> int:
+        return int(bool(state) == self._lines[line].one_high)
 
     def _changed(self, line: int, t_ns: int, state: object) -> None:
         with self._lock:
             if len(self._waiting) < WAITING_MAX:
-                self._waiting.append(Edge(t_ns, line, self._level(state)))
+                self._waiting.append(Edge(t_ns, line, self._level(line, state)))
             else:
                 self._lost += 1
         self._wake()
 
 
+class GpioEdges(GpioLines):
+    """The two pins of a pair of beams. `blocked_high` tells which level is a blocked beam.
+
+    Both pins are pulled up: a beam sensor's optocoupler pulls its line low.
+    """
+
+    def __init__(
+        self,
+        sensor: str,
+        pins: tuple[tuple[str, int], tuple[str, int]],
+        *,
+        blocked_high: bool,
+        clock: Clock,
+        wake: Callable[[], None],
+        factory: Callable[[], Any],
+    ) -> None:
+        lines = [GpioLine(key, pin, blocked_high, pull_up=True) for key, pin in pins]
+        super().__init__(sensor, lines, clock=clock, wake=wake, factory=factory)
+
+    def open(self) -> tuple[int, int]:
+        outer, inner = super().open()
+        return outer, inner
+
+
 class _Watch:
     """One pin's callback; runs in whatever thread the factory has for it."""
 
-    def __init__(self, edges: GpioEdges, line: int, pin: Any, factory: Any) -> None:
+    def __init__(self, edges: GpioLines, line: int, pin: Any, factory: Any) -> None:
         self._edges = edges
         self._line = line
         self._pin = pin
