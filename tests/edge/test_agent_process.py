@@ -1,0 +1,293 @@
+"""python -m edge as a process of its own against a real broker: crashes, restarts, mistakes on the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from house import FoyerProcess, replay, wait_until
+
+from edge.__main__ import locked, main
+from firmware_cfg.times import NS_PER_MS, NS_PER_S, from_rfc3339
+from firmware_cfg.wire import parse_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servers import Mosquitto
+
+T0 = "2026-03-02T09:00:00Z"
+T0_NS = from_rfc3339(T0)
+PEOPLE = 300
+
+
+class Collector:
+    """What a collector does, as little as possible: it stores by identity and says so, and keeps all it was sent."""
+
+    def __init__(self, port: int) -> None:
+        self.events: dict[tuple[str, int], dict[str, Any]] = {}
+        self.states: list[dict[str, Any]] = []
+        self.health: list[dict[str, Any]] = []
+        self.sendings = 0
+        self.answering = threading.Event()
+        self.answering.set()
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "collector", protocol=mqtt.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe("foyer/v1/#", qos=1)
+        self._client.on_message = self._on_message
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        address = parse_topic(message.topic)
+        assert address is not None
+        if address.channel == "state":
+            self.states.append(json.loads(message.payload))
+        if address.channel == "health":
+            self.health.append(json.loads(message.payload))
+        if address.channel != "events":
+            return
+        batch = json.loads(message.payload)
+        for event in batch["events"]:
+            self.sendings += 1
+            key = (batch["epoch"], event["seq"])
+            assert self.events.setdefault(key, event) == event
+        if self.answering.is_set():
+            done = [[event["seq"]] * 2 for event in batch["events"]]
+            word = {"epoch": batch["epoch"], "done": done, "rejected": [], "now_ns": time.time_ns()}
+            client.publish(f"foyer/v1/{address.hub}/{address.unit}/ack", json.dumps(word), qos=1)
+
+    def passages(self) -> list[dict[str, Any]]:
+        return [event for _, event in sorted(self.events.items()) if event["kind"] == "passage"]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.fixture
+def collector(mosquitto: Mosquitto) -> Iterator[Collector]:
+    collector = Collector(mosquitto.port)
+    yield collector
+    collector.close()
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    rows = [json.dumps({"foyer_trace": 1, "t0": T0, "sensor": "main-beams", "separation_m": 0.12})]
+    for number in range(PEOPLE):
+        lines = ("outer", "inner") if number % 3 else ("inner", "outer")
+        for after_ms, line, level in ((0, 0, 1), (90, 1, 1), (250, 0, 0), (340, 1, 0)):
+            rows.append(json.dumps([number * 2 * NS_PER_S + after_ms * NS_PER_MS, lines[line], level]))
+    path = tmp_path / "three-hundred.jsonl"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+def unit(broker: Mosquitto, folder: Path, *options: str) -> FoyerProcess:
+    common = ["--unit", "south-ockendon-main", "--mqtt", broker.url, "--state", str(folder / "state")]
+    return FoyerProcess(["edge", *common, *options], folder / "unit.log")
+
+
+def compared(events: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((event["t_ns"], event["direction"], event["persons"], event["confidence"]) for event in events)
+
+
+def expected(trace: Path) -> list[tuple[Any, ...]]:
+    return compared([{**passage, "t_ns": passage["t_ns"] + T0_NS} for passage in replay(trace)["passages"]])
+
+
+def test_a_recordings_passages_arrive_as_replay_prints_them(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    options = ("--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done")
+    with unit(mosquitto, tmp_path, *options) as process:
+        assert process.wait() == 0
+    assert compared(collector.passages()) == expected(trace)
+    assert len(collector.passages()) == PEOPLE
+    assert all(event["clock"] == "synced" for event in collector.passages())
+    wait_until("its farewell", lambda: [state["state"] for state in collector.states] == ["online", "offline"])
+
+    with unit(mosquitto, tmp_path, *options) as process:
+        assert process.wait() == 0
+    assert "was fed before and is not fed again; --again does so" in process.log.read_text(encoding="utf-8")
+    assert len(collector.passages()) == PEOPLE
+
+
+def test_killed_in_mid_recording_again_and_again_it_neither_loses_nor_doubles(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    options = ("--trace", f"main-beams={trace}", "--speed", "100", "--exit-when-done")
+    process = unit(mosquitto, tmp_path, *options)
+    for share in (0.2, 0.4, 0.6):
+        process.start()
+        wait_until(f"{share:.0%}", lambda share=share: len(collector.events) > share * PEOPLE)  # type: ignore[misc]  # a lambda
+        process.kill()
+    assert len(collector.events) < PEOPLE
+    with process:
+        assert process.wait() == 0
+    assert compared(collector.passages()) == expected(trace)
+    assert len({seq for _, seq in collector.events}) == PEOPLE == max(seq for _, seq in collector.events)
+
+
+def test_a_broker_that_dies_is_waited_for_and_nothing_is_lost(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    options = ("--trace", f"main-beams={trace}", "--speed", "100", "--exit-when-done")
+    with unit(mosquitto, tmp_path, *options) as process:
+        wait_until("a beginning", lambda: len(collector.events) > 50)
+        mosquitto.kill()
+        wait_until("its complaint", lambda: "is lost" in process.log.read_text(encoding="utf-8"))
+        mosquitto.start()
+        assert process.wait() == 0
+    assert compared(collector.passages()) == expected(trace)
+    assert process.log.read_text(encoding="utf-8").count("trying again until it answers") <= 2
+
+
+def test_without_a_broker_it_says_so_once_and_begins_when_there_is_one(
+    mosquitto: Mosquitto, tmp_path: Path, trace: Path
+) -> None:
+    mosquitto.stop()
+    with unit(mosquitto, tmp_path, "--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done") as process:
+        wait_until("its complaint", lambda: "cannot be reached" in process.log.read_text(encoding="utf-8"))
+        mosquitto.start()
+        collector = Collector(mosquitto.port)
+        assert process.wait() == 0
+        collector.close()
+    assert len(collector.passages()) == PEOPLE
+    log = process.log.read_text(encoding="utf-8")
+    assert f"foyer: broker {mosquitto.url} cannot be reached (Connection refused); trying again" in log
+    assert log.count("Connection refused") == 1
+
+
+def test_a_unit_whose_acks_are_withheld_sends_again_on_the_next_connection_only_once(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    collector.answering.clear()
+    options = ("--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done")
+    with unit(mosquitto, tmp_path, *options) as process:
+        wait_until("all of it", lambda: len(collector.events) == PEOPLE)
+        collector.answering.set()
+        mosquitto.restart()
+        assert process.wait() == 0
+    assert collector.sendings == 2 * PEOPLE, "paho sent what the outbox did not ask for"
+
+
+def test_a_killed_unit_leaves_its_will_and_a_stopped_one_exits_well(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path
+) -> None:
+    process = unit(mosquitto, tmp_path).start()
+    wait_until("birth", lambda: [state["state"] for state in collector.states] == ["online"])
+    process.kill()
+    wait_until("will", lambda: [state["state"] for state in collector.states] == ["online", "offline"])
+    assert collector.states[0]["session"] == collector.states[1]["session"]
+    process.start()
+    wait_until("birth", lambda: len(collector.states) == 3)
+    wait_until("health", lambda: len(collector.health) == 2)
+    assert process.stop() == 0
+    wait_until("farewell", lambda: len(collector.states) == 4)
+    assert collector.states[2]["session"] == collector.states[3]["session"] != collector.states[0]["session"]
+
+
+def test_sensors_that_cannot_open_are_faults_and_a_recording_goes_on(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "hall.toml").write_text(
+        """
+id = "hall"
+name = "Hall"
+type = "local"
+[[entrances]]
+id = "front"
+name = "Front"
+counting = "main-beams"
+[[units]]
+id = "south-ockendon-main"
+since = 2020-01-01
+[[units.sensors]]
+name = "main-beams"
+kind = "beam-pair"
+entrance = "front"
+outer_pin = 17
+inner_pin = 27
+[[units.sensors]]
+name = "spare-beams"
+kind = "beam-pair"
+entrance = "front"
+outer_pin = 5
+inner_pin = 6
+""",
+        encoding="utf-8",
+    )
+    options = ("--fleet", str(fleet), "--pin-factory", "no-such", "--trace", f"main-beams={trace}", "--speed", "max")
+    with unit(mosquitto, tmp_path, *options) as process:
+        wait_until("everything", lambda: len(collector.events) == PEOPLE + 1)
+        assert process.stop() == 0
+    (fault,) = [event for event in collector.events.values() if event["kind"] == "fault"]
+    assert (fault["sensor"], fault["fault"]) == ("spare-beams", "sensor_unavailable")
+    assert "outer_pin 5: no pin factory 'no-such'" in fault["detail"]
+    assert compared(collector.passages()) == expected(trace)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--unit", "nobody"), "--unit 'nobody': no such unit; there are armley-front"),
+        (("--trace", "no-beams=x.jsonl"), "has no sensor 'no-beams'; it has main-beams"),
+        (("--trace", "main-beams"), "--trace 'main-beams': expected SENSOR=FILE"),
+        (("--trace", "main-beams=missing.jsonl"), "missing.jsonl: cannot be read (No such file or directory)"),
+        (("--mqtt", "http://x"), "expected mqtt://"),
+        (("--fleet", "/nowhere"), "--fleet /nowhere: no such folder"),
+        (("--state", "/proc/nowhere"), "--state /proc/nowhere: cannot be written"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    options: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"--unit": "south-ockendon-main", "--mqtt": "mqtt://127.0.0.1:1", "--state": str(tmp_path / "state")}
+    given |= dict(zip(options[::2], options[1::2], strict=True))
+    assert main([word for pair in given.items() for word in pair]) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("foyer: ")
+    assert sentence in printed
+    assert printed.count("\n") == 1
+
+
+def test_two_agents_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--unit", "south-ockendon-main", "--mqtt", "mqtt://127.0.0.1:1", "--state", str(tmp_path)]
+    with locked(tmp_path):
+        assert main(arguments) == 2
+    assert "another agent is using it" in capsys.readouterr().err
+
+
+def test_the_help_explains_recordings_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("--trace", "--speed", "--state", "exit codes", "--exit-when-done"))
+
+
+def test_the_process_loads_only_what_it_needs(tmp_path: Path, trace: Path) -> None:
+    script = f"""
+import sys
+from edge.__main__ import parser, recordings
+from firmware_cfg.load import load_fleet
+import edge.publisher, edge.unit
+options = parser().parse_args({["--unit", "south-ockendon-main", "--mqtt", "mqtt://x", "--state", str(tmp_path)]!r}
+    + ["--trace", "main-beams={trace}"])
+recordings(options, load_fleet(options.fleet))
+print(*sys.modules)
+"""
+    printed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    loaded = set(printed.stdout.split())
+    assert "paho.mqtt.client" in loaded
+    assert not loaded & {"typer", "asyncio", "gpiozero", "serial", "numpy", "pyarrow", "influxdb_client", "fastapi"}
