@@ -1,0 +1,88 @@
+"""A unit's end of MQTT, and waiting, for tests of the collector with a real broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from servers import Mosquitto
+
+EPOCH = "0123456789abcdef"
+UNIT = "strood-front"
+HUB = "strood"
+WAIT_S = 20.0
+
+
+def until(condition: Callable[[], object], what: str = "condition") -> None:
+    """Wait until it holds; fails after `WAIT_S`."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: not within {WAIT_S:.0f} s"
+        time.sleep(0.01)
+
+
+def event(seq: int, **fields: Any) -> dict[str, Any]:
+    base = {
+        "seq": seq,
+        "t_ns": time.time_ns() // 10**9 * 10**9 - 10**9 + seq,
+        "clock": "synced",
+        "kind": "passage",
+        "sensor": "front-beams",
+        "hub": HUB,
+        "entrance": "front",
+        "direction": "in",
+    }
+    return base | fields
+
+
+class Unit:
+    """Publishes as a unit does and remembers the answers; it keeps no outbox and sends nothing again by itself."""
+
+    def __init__(self, broker: Mosquitto, unit: str = UNIT, hub: str = HUB) -> None:
+        self.unit, self.hub = unit, hub
+        self.acks: list[dict[str, Any]] = []
+        self._subscribed = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, client_id=unit, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.max_inflight_messages_set(100)
+        self._client.on_connect = lambda *_: self._client.subscribe(self.topic("ack"), 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = lambda _client, _data, message: self.acks.append(json.loads(message.payload))
+        self._client.reconnect_delay_set(0.1, 0.5)  # type: ignore[arg-type]  # paho says int and takes seconds
+        self._client.connect("127.0.0.1", broker.port)
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        assert self._subscribed.wait(WAIT_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def topic(self, channel: str) -> str:
+        return f"foyer/v1/{self.hub}/{self.unit}/{channel}"
+
+    def send(self, *events: Any, epoch: str = EPOCH) -> None:
+        """One batch, with the broker when this returns."""
+        head = {"v": 1, "unit": self.unit, "epoch": epoch, "sent_ns": time.time_ns()}
+        self.publish("events", json.dumps(head | {"events": events}))
+
+    def publish(self, channel: str, payload: str, *, retain: bool = False, wait: bool = True) -> None:
+        sent = self._client.publish(self.topic(channel), payload, qos=1, retain=retain)
+        if wait:
+            sent.wait_for_publish(WAIT_S)
+
+    def done(self, epoch: str = EPOCH) -> set[int]:
+        """Every seq that was said to be done."""
+        return {
+            seq
+            for ack in self.acks
+            if ack["epoch"] == epoch
+            for first, last in ack["done"]
+            for seq in range(first, last + 1)
+        }
