@@ -11,17 +11,17 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, Server, answers
 
+from firmware_cfg.load import EXAMPLE_FLEET
 from firmware_cfg.wire import Address, Channel, Event, EventBatch, Passage, State
 
 if TYPE_CHECKING:
     from browser import Chromium
 
 WAIT_S = 10
-SERVE = Path(__file__).parent / "dashboards/serve.py"
 
 
 class Pages(Server):
-    """A collector on an embedded store and its pages, as one process."""
+    """`foyer collector` on the example fleet and an embedded store."""
 
     binary = sys.executable
 
@@ -34,7 +34,14 @@ class Pages(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        return [str(SERVE), self.broker.url, str(self.data), str(self.port)]
+        options = {
+            "--fleet": EXAMPLE_FLEET,
+            "--mqtt": self.broker.url,
+            "--store": f"sqlite:{self.data / 'store.db'}",
+            "--state": self.data,
+            "--http": f"127.0.0.1:{self.port}",
+        }
+        return ["-m", "foyer", "collector", *(str(word) for pair in options.items() for word in pair)]
 
     def ready(self) -> bool:
         return answers(f"{self.url}/healthz")

@@ -3,77 +3,22 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from deployed import SECRET, Deployed, authority
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-from servers import Mosquitto, free_port, program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 WAIT_S = 10
-SECRET = "throw-away"  # noqa: S105 - of a broker that lives as long as this test
 NOT_AUTHORIZED = 0x87
-
-
-def authority(folder: Path, *words: str) -> None:
-    program("openssl")
-    subprocess.run([DEPLOY / "authority", folder, *words], check=True, stdout=subprocess.DEVNULL)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A throw-away authority with a broker, two units, a unit that was revoked, and a collector."""
-    folder = tmp_path_factory.mktemp("authority")
-    authority(folder, "init")
-    authority(folder, "broker", "127.0.0.1")
-    for name in ("armley-front", "strood-front", "stolen-front", "collector.1"):
-        authority(folder, "client", name)
-    for kind in ("crt", "key"):
-        (folder / f"kept.{kind}").write_bytes((folder / f"stolen-front.{kind}").read_bytes())
-    authority(folder, "revoke", "stolen-front")
-    return folder
-
-
-class Deployed(Mosquitto):
-    """Mosquitto under deploy/mosquitto/, with nothing changed but folders and ports. `port` is the one with TLS."""
-
-    def __init__(self, folder: Path, certificates: Path) -> None:
-        super().__init__(folder)
-        self.certificates = certificates
-        self.local_port = free_port()
-
-    def settings(self) -> list[str]:
-        text = (DEPLOY / "mosquitto/foyer.conf").read_text(encoding="utf-8")
-        acl = self.folder / "acl"
-        acl.write_bytes((DEPLOY / "mosquitto/acl").read_bytes())
-        acl.chmod(0o600)
-        passwords = self.passwords({"collector.1": SECRET})
-        for production, here in (
-            ("/etc/mosquitto/foyer/acl", acl),
-            ("/etc/mosquitto/foyer/passwords", passwords),
-            ("/etc/mosquitto/foyer/", f"{self.certificates}/"),
-            ("listener 8883\n", f"listener {self.port} 127.0.0.1\n"),
-            ("listener 1883 127.0.0.1\n", f"listener {self.local_port} 127.0.0.1\n"),
-        ):
-            assert production in text
-            text = text.replace(production, str(here))
-        return text.splitlines()
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Deployed]:
-    with Deployed(tmp_path_factory.mktemp("broker"), certificates) as deployed:
-        yield deployed
 
 
 class Peer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 from configparser import RawConfigParser
 from pathlib import Path
 
@@ -57,3 +59,23 @@ def test_a_service_comes_back_and_keeps_its_state(unit: Path) -> None:
     assert parser["Unit"]["StartLimitIntervalSec"] == "0"
     assert service["StateDirectory"] == unit.stem
     assert service["WorkingDirectory"] == f"/var/lib/{unit.stem}"
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=by_name)
+def test_the_command_takes_the_options_it_is_given(unit: Path) -> None:
+    """Those in the unit and those that the README puts into its environment file."""
+    text = unit.read_text(encoding="utf-8").replace("\\\n", " ")
+    command = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    variable = f"FOYER_{unit.stem.removeprefix('foyer-').upper()}_OPTIONS"
+    example = re.search(rf'{variable}="(.*)"', (UNITS[0].parents[1] / "README.md").read_text(encoding="utf-8"))
+    assert command
+    assert example
+    assert command[1].endswith(f" ${variable}")
+    called = command[1].removeprefix("/opt/foyer/.venv/bin/").removeprefix("python ").split(" ", 1)
+    module = ["-m", "foyer", "collector"] if called[0] == "foyer" else ["-m", "edge"]
+    helped = subprocess.run([sys.executable, *module, "--help"], check=True, capture_output=True, text=True)
+    known = set(re.findall(r"--[a-z-]+", helped.stdout))
+    given = set(re.findall(r"--[a-z-]+", command[1] + " " + example[1]))
+    assert given
+    assert given <= known
+    assert known >= {"--state", "--mqtt", "--fleet"} <= given
