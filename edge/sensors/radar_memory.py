@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edge.sensors.ld2410 import Presence
 from firmware_cfg.times import NS_PER_S
 
-GATE_CM = 75
+GATE_CM, BORDER_CM = 75, 20
 _MINUTE_NS = 60 * NS_PER_S
 _HOUR_NS = 60 * _MINUTE_NS
 
@@ -26,9 +26,9 @@ RESTLESS_NS = _HOUR_NS
 HAUNTED_MINUTES, HAUNTED_NS = 3, 12 * _HOUR_NS
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Gate:
-    """`duty` is the share of the last minute or so in which something moved here or next to it, as of `duty_ns`."""
+    """`duty` is the share of the last minute or so in which something moved here or at its border, as of `duty_ns`."""
 
     duty: float = 0.0
     duty_ns: int = 0
@@ -51,12 +51,11 @@ class _Gate:
         elif self.restless_ns is None:
             self.restless_ns = t_ns
 
-    def judge(self, t_ns: int, *, pir_asked: bool, pir_quiet: bool) -> None:
-        """Is it a machine? What a machine did was no sign of life."""
-        if self.restless_ns is not None and (
-            (pir_asked and pir_quiet) or (not pir_asked and t_ns - self.restless_ns >= RESTLESS_NS)
-        ):
-            self.machine, self.sign_ns = True, None
+    def is_machine(self, t_ns: int, *, pir_asked: bool, pir_quiet: bool) -> bool:
+        """Whether that becomes known now."""
+        if self.machine or self.restless_ns is None:
+            return False
+        return pir_quiet if pir_asked else t_ns - self.restless_ns >= RESTLESS_NS
 
     def haunt(self, t_ns: int) -> None:
         if not self._haunted_lately(t_ns):
@@ -78,27 +77,35 @@ class RadarMemory:
     def __init__(self, max_cm: int) -> None:
         self._gates = [_Gate() for _ in range(max_cm // GATE_CM + 1)]
         self._max_cm = max_cm
-        self._still: _Gate | None = None
+        self._still: list[_Gate] = []
         self.heard_ns: int | None = None
 
     def sees(self, t_ns: int, presence: Presence, pir_sign_ns: int | None, *, pir_asked: bool, empty: bool) -> None:
         """Take a report. `pir_asked`: the PIR would tell of people; `empty`: the room is known to be."""
         step_ns = min(t_ns - self.heard_ns, STEP_NS_MAX) if self.heard_ns is not None else 0
         self.heard_ns = t_ns
-        still = self._gate(presence.still_cm)
-        self._still = None if still is None else self._gates[still]
-        at = self._gate(presence.moving_cm)
-        if at is None:
+        still_cm = presence.still_cm
+        self._still = [] if still_cm is None or still_cm > self._max_cm else self._around(still_cm)
+        moving_cm = presence.moving_cm
+        if moving_cm is None or moving_cm > self._max_cm:
             return
         pir_quiet = pir_sign_ns is None or t_ns - pir_sign_ns >= PIR_ASKED_NS
-        gate = self._gates[at]
-        for near in self._gates[max(0, at - 1) : at + 2]:  # what is at a border is in both
+        for near in self._around(moving_cm):
             near.moves(t_ns, step_ns)
-            near.judge(t_ns, pir_asked=pir_asked, pir_quiet=pir_quiet)
-        if not gate.machine:
+            if near.is_machine(t_ns, pir_asked=pir_asked, pir_quiet=pir_quiet):
+                self._silence(near)
+        gate = self._gates[moving_cm // GATE_CM]
+        if all(near.believed(t_ns) for near in self._around(moving_cm)):
             gate.sign_ns = t_ns
         if empty:
             gate.haunt(t_ns)
+
+    def _silence(self, machine: _Gate) -> None:
+        """What a machine did was no sign of life, here or just beyond the border."""
+        machine.machine = True
+        at = self._gates.index(machine)
+        for gate in self._gates[max(0, at - 1) : at + 2]:
+            gate.sign_ns = None
 
     def sign_ns(self, t_ns: int) -> int | None:
         """When it last saw somebody move."""
@@ -107,7 +114,9 @@ class RadarMemory:
 
     def still(self, t_ns: int) -> bool:
         """Whether it sees somebody who keeps still."""
-        return self._still is not None and self._still.believed(t_ns)
+        return bool(self._still) and all(gate.believed(t_ns) for gate in self._still)
 
-    def _gate(self, distance_cm: int | None) -> int | None:
-        return None if distance_cm is None or distance_cm > self._max_cm else distance_cm // GATE_CM
+    def _around(self, distance_cm: int) -> list[_Gate]:
+        """What is near a border is in both gates."""
+        first, last = max(0, distance_cm - BORDER_CM) // GATE_CM, (distance_cm + BORDER_CM) // GATE_CM
+        return self._gates[first : last + 1]
