@@ -46,8 +46,8 @@ class BadLine:
             return bytes(
                 self._random.choice((0x00, 0x80, 0xE0, 0xF8, 0xFE, 0xFF)) for _ in range(max(1, len(data) // 2))
             )
-        if self._happens(self.cut):
-            at = self._random.randrange(len(data))
+        if len(data) > 1 and self._happens(self.cut):
+            at = self._random.randrange(1, len(data))
             data = data[:at] if self._random.random() < 1 / 2 else data[at:]
         if data and self._happens(self.flip):
             at = self._random.randrange(len(data))
