@@ -205,7 +205,7 @@ class Unit:
 
     def _make_sensors(self) -> list[_Sensor]:
         memos = {config.name: self._outbox.memo(f"sensor:{config.name}") for config in self._stay.sensors}
-        around = Surroundings(self._clock, self.wake, self._settings.pin_factory, memos)
+        around = Surroundings(self._clock, self.wake, self._settings.pin_factory, memos, self._hub)
         sensors = []
         for config in self._stay.sensors:
             instead = self._settings.replace.get(config.name)

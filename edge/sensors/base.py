@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from edge.clock import Clock, Instant
 from edge.drafts import Noticed, Reading, SensorStats
+from firmware_cfg.schema import Hub
 
 
 class Driver(Protocol):
@@ -99,3 +100,5 @@ class Surroundings:
     pin_factory: Callable[[], Any] = machine_pins
     """Makes or gives the gpiozero factory of all pins; raises what its libraries raise."""
     memos: dict[str, Any] = field(default_factory=dict)
+    hub: Hub | None = None
+    """The building that the sensors are in, where that is known."""

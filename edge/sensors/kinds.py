@@ -13,8 +13,10 @@ from firmware_cfg.schema import Sensor
 
 MODULES = {
     "beam-pair": "edge.sensors.beams",
+    "cabinet": "edge.sensors.cabinet",
     "ld2450": "edge.sensors.ld2450",
     "modbus-counter": "edge.sensors.modbus",
+    "room": "edge.sensors.room",
     "terabee-evo": "edge.sensors.terabee",
 }
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import re
+import threading
+from collections.abc import Callable
 from pathlib import Path
+
+from edge.clock import Clock
 
 _POWER_ON_MILLI_C = 85_000
 _LOWEST_MILLI_C, _HIGHEST_MILLI_C = -55_000, 125_000
@@ -68,3 +73,40 @@ def read_w1_slave(pattern: str) -> float:
         return parse_w1_slave(find_w1_slave(pattern).read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError) as error:
         raise OneWireError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+class Thermometer:
+    """Readings of one DS18B20 without waiting for them.
+
+    The kernel measures while its file is read, so that is done in a thread; any other file is read on the spot, which
+    keeps simulated days the same each time.
+    """
+
+    def __init__(self, pattern: str, clock: Clock, wake: Callable[[], None]) -> None:
+        self._pattern = pattern
+        self._clock = clock
+        self._wake = wake
+        self._blocks = pattern.startswith("/sys/")
+        self._thread: threading.Thread | None = None
+        self._came: queue.SimpleQueue[tuple[int, float | OneWireError]] = queue.SimpleQueue()
+
+    def ask(self) -> None:
+        """Begin a reading, unless one still hangs."""
+        if not self._blocks:
+            self._read()
+        elif self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._read, name="thermometer", daemon=True)
+            self._thread.start()
+
+    def take(self) -> list[tuple[int, float | OneWireError]]:
+        """What came since it was taken last: monotonic ns, and Celsius or what was wrong."""
+        return [self._came.get_nowait() for _ in range(self._came.qsize())]
+
+    def _read(self) -> None:
+        value: float | OneWireError
+        try:
+            value = read_w1_slave(self._pattern)
+        except OneWireError as error:
+            value = error
+        self._came.put((self._clock.monotonic_ns(), value))
+        self._wake()
