@@ -15,7 +15,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
-from servers import Influx, InfluxV2Front, Mosquitto, Server, ServerError, answers
+from servers import Influx, InfluxV2Front, Mosquitto, Server, ServerError, answers, program
 
 if TYPE_CHECKING:
     from browser import Chromium
@@ -172,6 +172,15 @@ def test_a_server_dies_with_a_killed_test_run(tmp_path: Path) -> None:
             break
         gone.wait(0.05)
     assert gone.is_set()
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_a_missing_server_fails_in_ci_and_skips_elsewhere(
+    ci: str, outcome: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(outcome, match="no-such-server is not installed"):
+        program("no-such-server")
 
 
 def test_what_cannot_start_says_why(tmp_path: Path) -> None:

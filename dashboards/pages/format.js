@@ -15,8 +15,14 @@ export function figure(total) {
   return {
     value: value === null ? UNKNOWN : integer.format(value),
     range: bounded ? `${integer.format(low)} to ${integer.format(high)}` : "",
-    gap: completeness < 1 ? `${Math.floor(completeness * 100)} % counted` : "",
+    gap: counted(completeness),
   };
+}
+
+function counted(completeness) {
+  if (completeness >= 1) return "";
+  if (completeness === 0) return "nothing counted";
+  return completeness < 0.01 ? "under 1 % counted" : `${Math.floor(completeness * 100)} % counted`;
 }
 
 /** Many Totals as one; `missing` of them know nothing and are left out. Summed ends hold at least as surely. */
@@ -28,7 +34,7 @@ export function sum(totals) {
       value: add("value"),
       low: known.every((total) => total.low !== null) ? add("low") : null,
       high: known.every((total) => total.high !== null) ? add("high") : null,
-      completeness: 1,
+      completeness: known.length ? add("completeness") / known.length : 0,
     },
     missing: totals.length - known.length,
   };

@@ -4,7 +4,7 @@ import { clockTime, figure, opening, plural, sum, units } from "./format.js";
 
 const PASSAGES = 5;
 const HIGHLIGHT_MS = 2000;
-const NOTHING = { value: null, low: null, high: null, completeness: 1 };
+const NOTHING = { value: null, low: null, high: null, completeness: 0 };
 const DIRECTIONS = { in: "In", out: "Out", unknown: "Unknown" };
 
 function element(tag, className, ...children) {
@@ -19,14 +19,14 @@ function setText(node, text) {
 }
 
 /** Put a figure into `cell`; true where it replaced another. */
-function setFigure(cell, shown, gap = shown.gap) {
+function setFigure(cell, shown) {
   if (!cell.children.length) cell.replaceChildren(...["value", "range", "gap"].map((name) => element("span", name)));
   const [value, range, note] = cell.children;
   const changed = value.textContent !== "" && value.textContent !== shown.value;
   setText(value, shown.value);
   value.classList.toggle("unknown", !/\d/.test(shown.value));
   setText(range, shown.range);
-  setText(note, gap);
+  setText(note, shown.gap);
   return changed;
 }
 
@@ -123,9 +123,11 @@ export function showTotals(views) {
   const online = `${fleet.filter((unit) => unit.online).length} of ${fleet.length}`;
   const foot = document.querySelector("#table tfoot");
   for (const [what, { total, missing }] of [["inside", inside], ["visits", visits]]) {
+    const shown = figure(total);
     const left = missing && total.value !== null ? `${plural(missing, "hub")} unknown` : "";
-    setFigure(document.getElementById(`total-${what}`), figure(total), left);
-    setFigure(foot.querySelector(`[data-${what}]`), figure(total), left);
+    const gap = [shown.gap, left].filter(Boolean).join(", ");
+    setFigure(document.getElementById(`total-${what}`), { ...shown, gap });
+    setFigure(foot.querySelector(`[data-${what}]`), { ...shown, gap });
   }
   setText(document.getElementById("total-open"), open);
   setText(document.getElementById("total-units"), online);

@@ -93,11 +93,9 @@ def test_it_says_how_sure_it_is(live: Chromium, pages: Pages, broker: Mosquitto)
     assert told["completeness"] < 1  # the collector has only just begun to watch
     cell = live.driver.find_element("css selector", "#hub-compton-centre .visits dd")
     shown = [part.text for part in cell.find_elements("css selector", "span")]
-    assert shown == [
-        str(told["value"]),
-        f"{told['low']} to {told['high']}",
-        f"{int(told['completeness'] * 100)} % counted",
-    ]
+    percent = int(told["completeness"] * 100)
+    gap = f"{percent} % counted" if percent else "under 1 % counted"
+    assert shown == [str(told["value"]), f"{told['low']} to {told['high']}", gap]
 
 
 def test_the_totals_add_up_and_say_what_is_missing(live: Chromium, pages: Pages) -> None:
@@ -108,7 +106,7 @@ def test_the_totals_add_up_and_say_what_is_missing(live: Chromium, pages: Pages)
     parts = live.driver.find_elements("css selector", "#total-visits span")
     assert parts[0].text == (str(sum(known)) if known else "unknown")
     if known:
-        assert parts[2].text == f"{missing} hub{'s' if missing > 1 else ''} unknown"
+        assert parts[2].text.endswith(f" counted, {missing} hub{'s' if missing > 1 else ''} unknown")
 
 
 def test_the_table_says_the_same(chromium: Chromium, pages: Pages) -> None:
@@ -173,6 +171,28 @@ def test_a_lost_connection_is_told_and_mends_itself(live: Chromium, pages: Pages
 
 
 HOURS = {"mon": ["09:00-12:00", "13:00-17:30"], "sat": ["10:00-00:00"]}
+
+
+@pytest.mark.parametrize(
+    ("total", "shown"),
+    [
+        ((1204, 1188, 1219, 1), ("1,204", "1,188 to 1,219", "")),
+        ((5, 5, 5, 1), ("5", "", "")),
+        ((0, 0, 0, 1), ("0", "", "")),
+        ((0, 0, 2, 0.9999), ("0", "0 to 2", "99 % counted")),
+        ((3, 2, 4, 0.002), ("3", "2 to 4", "under 1 % counted")),
+        ((None, None, None, 0), ("unknown", "", "nothing counted")),
+    ],
+)
+def test_a_figure_says_what_is_known_and_no_more(
+    live: Chromium, total: tuple[int | float | None, ...], shown: tuple[str, str, str]
+) -> None:
+    keys = ("value", "low", "high", "completeness")
+    answer = live.driver.execute_async_script(
+        "const [total, done] = arguments; import('/format.js').then(({ figure }) => done(figure(total)));",
+        dict(zip(keys, total, strict=True)),
+    )
+    assert (answer["value"], answer["range"], answer["gap"]) == shown
 
 
 @pytest.mark.parametrize(
