@@ -1,6 +1,6 @@
 """A day in a meeting room with what its sensors say and who was really there.
 
-`python -m simulators.rooms` scores the fusion of `edge.sensors.room_fusion` on such days; see docs/rooms.md. All
+`python -m simulators.room_score` scores the fusion of `edge.sensors.room_fusion` on such days; see docs/rooms.md. All
 times of a day are seconds since midnight; the lead-in before it is there so that a unit is long awake by then.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from edge.sensors.ld2410 import HEADER, TAIL, Presence
+from edge.sensors.ld2410 import Presence
 from firmware_cfg.times import NS_PER_S
 
 DAY_S, LEAD_IN_S = 86_400, 3_600
@@ -289,16 +289,6 @@ def merged(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
         else:
             out.append((begin_s, end_s))
     return out
-
-
-def frame(presence: Presence) -> bytes:
-    """An LD2410's basic report that says this."""
-    moving, still = presence.moving_cm, presence.still_cm
-    inside = bytes([2, 0xAA, (moving is not None) + 2 * (still is not None)])
-    for distance_cm in (moving, still):
-        inside += (distance_cm or 0).to_bytes(2, "little") + bytes([0 if distance_cm is None else 50])
-    inside += min((cm for cm in (moving, still) if cm is not None), default=0).to_bytes(2, "little") + b"\x55\x00"
-    return HEADER + len(inside).to_bytes(2, "little") + inside + TAIL
 
 
 def _ns(at_s: float) -> int:
