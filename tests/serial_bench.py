@@ -14,6 +14,7 @@ from edge.clock import ManualClock, read
 from edge.drafts import Noticed, Reading
 from edge.sensors.base import Driver, Surroundings
 from edge.sensors.kinds import make
+from firmware_cfg.wire import event_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +81,12 @@ class Bench:
 
 
 def readings(found: list[Reading | Noticed]) -> list[Reading]:
-    return [item for item in found if isinstance(item, Reading)]
+    """The readings among what was found, each of them fit for the wire."""
+    taken = [item for item in found if isinstance(item, Reading)]
+    for item in taken:
+        place = {"seq": 1, "t_ns": 1, "clock": "synced", "sensor": "r", "hub": "strood", "entrance": "front"}
+        event_adapter.validate_python({**place, "kind": item.kind, **item.fields})
+    return taken
 
 
 def faults(found: list[Reading | Noticed]) -> list[tuple[str, bool]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.sensors import ld2450, modbus, terabee
@@ -13,6 +13,8 @@ from edge.sensors.frames import Frames, Layout
 from firmware_cfg.sensors import ModbusCounter
 from simulators.devices import counters
 from simulators.devices import ld2450 as radar
+
+fuzz = settings(deadline=None)  # a busy machine is no failure
 
 MODBUS = ModbusCounter(name="m", kind="modbus-counter", entrance="front", port="/dev/x")
 LAYOUTS: dict[str, Layout[Any]] = {
@@ -51,6 +53,7 @@ def streams(protocol: str) -> st.SearchStrategy[bytes]:
 
 
 @protocols
+@fuzz
 @given(data=st.data())
 def test_however_the_bytes_are_split_the_same_frames_come_out(protocol: str, data: st.DataObject) -> None:
     stream = data.draw(streams(protocol))
@@ -67,6 +70,7 @@ def test_however_the_bytes_are_split_the_same_frames_come_out(protocol: str, dat
 
 
 @protocols
+@fuzz
 @given(data=st.data())
 def test_a_frame_after_any_garbage_is_found(protocol: str, data: st.DataObject) -> None:
     # The second copy: garbage may end in what makes the first one the rest of another frame.
@@ -77,6 +81,7 @@ def test_a_frame_after_any_garbage_is_found(protocol: str, data: st.DataObject) 
 
 
 @protocols
+@fuzz
 @given(data=st.data())
 def test_what_a_whole_frame_is_followed_by_changes_nothing(protocol: str, data: st.DataObject) -> None:
     frame = data.draw(frames[protocol])
@@ -86,6 +91,7 @@ def test_what_a_whole_frame_is_followed_by_changes_nothing(protocol: str, data: 
 
 
 @pytest.mark.parametrize("protocol", ["terabee", "modbus"])
+@fuzz
 @given(data=st.data())
 def test_one_wrong_bit_is_never_believed(protocol: str, data: st.DataObject) -> None:
     frame = bytearray(data.draw(frames[protocol]))
