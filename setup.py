@@ -18,21 +18,22 @@ HERE = Path(__file__).parent
 core = runpy.run_path(str(HERE / "edge/counting/build.py"))
 sources = [str(path.relative_to(HERE)) for path in core["source_paths"](HERE / "edge/counting")]
 
-setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                f"edge.counting.{name}",
-                [f"edge/counting/{name}.py"],
-                depends=sources,
-                define_macros=[("FOYER_SOURCE_SHA256", f'"{core["source_sha256"](HERE / "edge/counting")}"')],
-                # Fused multiply-adds would let the compiled core differ from the pure one in the last bit.
-                extra_compile_args=[] if sys.platform == "win32" else ["-ffp-contract=off"],
-                optional=True,
-            )
-            for name in core["MODULES"]
-        ],
-        build_dir="build/cython",
-        compiler_directives={"annotation_typing": False, "language_level": 3},
-    ),
+extensions = cythonize(
+    [
+        Extension(
+            f"edge.counting.{name}",
+            [f"edge/counting/{name}.py"],
+            depends=sources,
+            define_macros=[("FOYER_SOURCE_SHA256", f'"{core["source_sha256"](HERE / "edge/counting")}"')],
+            # Fused multiply-adds would let the compiled core differ from the pure one in the last bit.
+            extra_compile_args=[] if sys.platform == "win32" else ["-ffp-contract=off"],
+        )
+        for name in core["MODULES"]
+    ],
+    build_dir="build/cython",
+    compiler_directives={"annotation_typing": False, "language_level": 3},
 )
+for extension in extensions:
+    extension.optional = True  # cythonize drops it
+
+setup(ext_modules=extensions)

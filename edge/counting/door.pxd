@@ -19,7 +19,7 @@ cdef class Door:
     cdef void _check(self, object t_ns, object line, object level) except *
     @cython.locals(beam=Beam)
     cdef void _edge(self, int64_t t_ns, int line, int level) except *
-    @cython.locals(due_ns=int64_t)
+    @cython.locals(decide_ns=int64_t, due_ns=int64_t)
     cdef void _run_until(self, int64_t t_ns) except *
     cdef void _settle(self, int line, Beam beam) except *
     cdef list _take(self)

@@ -121,10 +121,12 @@ class Door:
     def _run_until(self, t_ns: int) -> None:
         """Do all that is due by `t_ns`, each thing at its own time."""
         while True:
-            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, self.window.deadline_ns)
+            # A deadline that an edge has just set in the past is due now, and not before the other line's edge of now.
+            decide_ns = max(self.now_ns, self.window.deadline_ns)
+            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns)
             if due_ns > t_ns:
                 break
-            self.now_ns = max(self.now_ns, due_ns)
+            self.now_ns = due_ns
             if self.outer.settle_ns == due_ns:
                 self._settle(0, self.outer)
             elif self.inner.settle_ns == due_ns:

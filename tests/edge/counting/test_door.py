@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge.counting import FOREVER_NS, T_NS_LIMIT, Columns, DoorSettings, EdgeError, Fault, Passage, SnapshotError
@@ -104,6 +104,10 @@ def test_how_often_time_is_told_changes_nothing(
 
 
 @given(streams(), SETTINGS)
+@example(  # both lines settle in the very moment in which the oldest pulse has waited long enough
+    [(0, 0, 1), (0, 1, 1), (20 * MS, 1, 0), (1512 * MS + 1, 0, 0), (1512 * MS + 1, 1, 1), (1532 * MS + 1, 1, 0)],
+    DoorSettings(),
+)
 def test_swapping_the_lines_swaps_the_directions(core: ModuleType, edges: Stream, door: DoorSettings) -> None:
     other = {"in": "out", "out": "in"}
     swapped = passages(one_by_one(core, door, [(t_ns, 1 - line, level) for t_ns, line, level in edges]))
