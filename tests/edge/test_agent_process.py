@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import paho.mqtt.client as mqtt
 import pytest
 from house import FoyerProcess, replay, wait_until
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from edge.__main__ import locked, main
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, from_rfc3339
@@ -42,7 +44,9 @@ class Collector:
         self._client.on_connect = lambda client, *_: client.subscribe("foyer/v1/#", qos=1)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
+        remembered = Properties(PacketTypes.CONNECT)
+        remembered.SessionExpiryInterval = 3600  # type: ignore[attr-defined]  # paho makes it so
+        self._client.connect("127.0.0.1", port, clean_start=False, properties=remembered)
         self._client.loop_start()
 
     def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -190,7 +194,7 @@ def test_a_killed_unit_leaves_its_will_and_a_stopped_one_exits_well(
     assert collector.states[0]["session"] == collector.states[1]["session"]
     process.start()
     wait_until("birth", lambda: len(collector.states) == 3)
-    wait_until("health", lambda: len(collector.health) == 2)
+    wait_until("health", lambda: collector.health and collector.health[-1]["session"] == collector.states[2]["session"])
     assert process.stop() == 0
     wait_until("farewell", lambda: len(collector.states) == 4)
     assert collector.states[2]["session"] == collector.states[3]["session"] != collector.states[0]["session"]
@@ -279,6 +283,9 @@ def test_the_help_explains_recordings_and_exit_codes(capsys: pytest.CaptureFixtu
 def test_the_process_loads_only_what_it_needs(tmp_path: Path, trace: Path) -> None:
     script = f"""
 import sys
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
 from edge.__main__ import parser, recordings
 from firmware_cfg.load import load_fleet
 import edge.publisher, edge.unit
