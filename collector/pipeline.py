@@ -200,15 +200,18 @@ class Pipeline:
             self._condition.notify()
 
     def _settle(self) -> None:
-        """Acknowledge and answer what is stored; in the subscriber's thread, as all that touches the broker."""
+        """Answer and acknowledge what is stored; in the subscriber's thread, as all that touches the broker.
+
+        The unit first: should we die between, the broker delivers again and the unit is told again.
+        """
         assert self._subscriber is not None  # noqa: S101 - `start` came first
         while self._finished:
             batch = self._finished.popleft()
-            self._subscriber.acknowledge(batch.deliveries)
             now_ns = self._wall_ns()
             for (address, epoch), answer in batch.answers.items():
                 ack = Ack(epoch=epoch, done=list(answer.done), rejected=answer.rejected, now_ns=now_ns)
                 self._subscriber.publish(address.topic, ack.model_dump_json().encode())
+            self._subscriber.acknowledge(batch.deliveries)
 
     def _main(self) -> None:
         try:

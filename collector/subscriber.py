@@ -142,7 +142,10 @@ class Subscriber:
 
     def publish(self, topic: str, payload: bytes) -> None:
         """QoS 1 while connected; dropped and counted otherwise, since whoever waits for it will ask again."""
-        if not self._ready or self._client.publish(topic, payload, qos=1).rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+        if (
+            not self._client.is_connected()
+            or self._client.publish(topic, payload, qos=1).rc != MQTTErrorCode.MQTT_ERR_SUCCESS
+        ):
             self.answers_dropped += 1
 
     def close(self) -> None:

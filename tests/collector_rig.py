@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from paho.mqtt.client import Client
@@ -69,8 +69,15 @@ class Unit:
 
     def send(self, *events: Any, epoch: str = EPOCH) -> None:
         """One batch, with the broker when this returns."""
+        self.publish("events", self._batch(events, epoch))
+
+    def send_soon(self, *events: Any, epoch: str = EPOCH) -> None:
+        """One batch, on its way when this returns."""
+        self.publish("events", self._batch(events, epoch), wait=False)
+
+    def _batch(self, events: Sequence[Any], epoch: str) -> str:
         head = {"v": 1, "unit": self.unit, "epoch": epoch, "sent_ns": time.time_ns()}
-        self.publish("events", json.dumps(head | {"events": events}))
+        return json.dumps(head | {"events": events})
 
     def publish(self, channel: str, payload: str, *, retain: bool = False, wait: bool = True) -> None:
         sent = self._client.publish(self.topic(channel), payload, qos=1, retain=retain)

@@ -1,0 +1,177 @@
+"""The HTTP interface, really served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from collector_rig import EPOCH, HUB, Unit, event, until
+from fastapi import FastAPI
+from servers import Influx, Mosquitto
+
+from collector.api import create_api
+from collector.serve import listening
+from collector.service import Collector
+from firmware_cfg.endpoint import parse_mqtt_url
+from firmware_cfg.load import EXAMPLE_FLEET, load_fleet
+
+
+class Served:
+    """A collector and its API on a loopback port."""
+
+    def __init__(self, broker: Mosquitto, store: str, state: Path) -> None:
+        self.collector = Collector(load_fleet(EXAMPLE_FLEET), parse_mqtt_url(broker.url), store, state)
+        self.app = FastAPI()
+        self.app.include_router(create_api(self.collector))
+        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=3))
+        self._listening = listening("127.0.0.1", 0)
+
+    def __enter__(self) -> httpx.Client:
+        self.collector.start()
+        listener = self._listening.__enter__()
+        port = listener.getsockname()[1]
+        serve = self._server.serve(sockets=[listener])
+        self._thread = threading.Thread(target=lambda: asyncio.run(serve), daemon=True)
+        self._thread.start()
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
+        until(lambda: self._client.get("/healthz").status_code == 200, "well")
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self.collector.live.end_streams()
+        self._server.should_exit = True
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+        self._listening.__exit__(None, None, None)
+        self.collector.close()
+
+
+@pytest.fixture
+def http(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[httpx.Client]:
+    with Served(mosquitto, f"sqlite:{tmp_path}/store.db", tmp_path / "state") as client:
+        yield client
+
+
+def events_of(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The events of a stream; comments are left out."""
+    name = ""
+    for line in response.iter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+def test_hubs_are_described(http: httpx.Client) -> None:
+    hubs = {hub["id"]: hub for hub in http.get("/api/v1/hubs").json()}
+    assert len(hubs) == 6
+    micklefield = hubs["micklefield"]
+    assert micklefield["name"] == "Micklefield Library"
+    assert micklefield["hours"]["sat"] == ["10:00-13:00"]
+    assert [entrance["id"] for entrance in micklefield["entrances"]] == ["front", "garden"]
+    assert micklefield["rooms"] == [{"id": "upstairs", "name": "Upstairs room"}]
+    assert micklefield["cabinet"] is True
+    assert "micklefield-front" in micklefield["units"]
+
+
+def test_live_and_stream_show_an_event_at_once(http: httpx.Client, mosquitto: Mosquitto) -> None:
+    with Unit(mosquitto) as unit, http.stream("GET", "/api/v1/stream") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        stream = events_of(response)
+        first = [next(stream) for _ in range(6)]
+        assert {name for name, _ in first} == {"live"}
+        assert len({live["hub"] for _, live in first}) == 6
+        assert {live["occupancy"]["value"] for _, live in first} == {None}
+        sent_s = time.monotonic()
+        unit.send(event(1, t_ns=time.time_ns()))
+        shown = next(live for _, live in stream if live["hub"] == HUB and live["last_passages"])
+        assert time.monotonic() - sent_s < 1.0
+        assert shown["visits_today"]["value"] == 1
+        assert shown["last_passages"][0]["direction"] == "in"
+    live = http.get(f"/api/v1/hubs/{HUB}/live").json()
+    assert live["occupancy"]["value"] == 1
+    assert live["units"][0]["online"] is True
+
+
+def test_footfall_answers_with_lineage(http: httpx.Client, mosquitto: Mosquitto) -> None:
+    with Unit(mosquitto) as unit:
+        t_ns = 1_772_442_000 * 10**9  # 2026-03-02T09:00:00Z
+        unit.send(event(1, t_ns=t_ns), event(2, t_ns=t_ns + 1, direction="out"))
+        until(lambda: unit.done(EPOCH) == {1, 2}, "ack")
+    question = {"hub": HUB, "start": "2026-03-02", "end": "2026-03-03", "bucket": "1h"}
+    answer = http.get("/api/v1/footfall", params=question).json()
+    assert answer["total"]["value"] == 1
+    values = [bucket["visits"]["value"] for bucket in answer["buckets"]]
+    assert values == [None] * 9 + [1] + [None] * 14
+    assert answer["lineage"]["raw_events"] == 2
+    assert http.get(answer["lineage"]["query"]).json() == answer
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "what", "where"),
+    [
+        ({"hub": "atlantis"}, 404, "hub 'atlantis' is not known", "hub"),
+        ({"start": "yesterday"}, 400, "'yesterday' is neither", "start"),
+        ({"end": "2026-13-01"}, 400, "'2026-13-01' is neither", "end"),
+        ({"end": "2026-03-02T09:00:00"}, 400, "is neither", "end"),
+        ({"end": "2026-03-01"}, 400, "is not after start", "end"),
+        ({"start": "0001-01-01"}, 400, "between 1970 and 2100", "start"),
+        ({"end": "2099-01-01", "bucket": "15m"}, 400, "more than 10000 buckets of 15m", "bucket"),
+    ],
+)
+def test_a_bad_question_is_told_what_where_and_how_to_mend(
+    http: httpx.Client, change: dict[str, str], status: int, what: str, where: str
+) -> None:
+    question = {"hub": HUB, "start": "2026-03-02", "end": "2026-03-03", "bucket": "1d"} | change
+    response = http.get("/api/v1/footfall", params=question)
+    assert response.status_code == status
+    problem = response.json()["detail"]
+    assert what in problem["what"]
+    assert problem["where"] == where
+    assert problem["mend"]
+
+
+def test_other_bad_questions_are_refused(http: httpx.Client) -> None:
+    question = {"hub": HUB, "start": "2026-03-02", "end": "2026-03-03", "bucket": "1y"}
+    assert http.get("/api/v1/footfall", params=question).status_code == 422
+    assert http.get("/api/v1/footfall").status_code == 422
+    assert http.get("/api/v1/hubs/atlantis/live").status_code == 404
+
+
+def test_health_tells_the_truth(mosquitto: Mosquitto, influx: Influx, tmp_path: Path) -> None:
+    with Served(mosquitto, f"influxdb+{influx.url}/foyer", tmp_path / "state") as http:
+        assert http.get("/healthz").json() == {"ok": True, "reasons": {}}
+        influx.stop()
+        until(lambda: http.get("/healthz").status_code == 503, "store missed")
+        assert list(http.get("/healthz").json()["reasons"]) == ["store"]
+        footfall = http.get("/api/v1/footfall", params={"hub": HUB, "start": "2026-03-02", "end": "2026-03-03"})
+        assert footfall.status_code == 503
+        assert footfall.json()["detail"]["where"] == "store"
+        mosquitto.stop()
+        until(lambda: len(http.get("/healthz").json()["reasons"]) == 2, "broker missed")
+        influx.start()
+        mosquitto.start()
+        until(lambda: http.get("/healthz").status_code == 200, "well again")
+
+
+def test_every_route_is_described(http: httpx.Client) -> None:
+    paths = http.get("/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/api/v1/hubs",
+        "/api/v1/hubs/{hub}/live",
+        "/api/v1/stream",
+        "/api/v1/footfall",
+        "/healthz",
+    }
+    assert all(method["description"] for path in paths.values() for method in path.values())
+    documented = Path(__file__).parents[2].joinpath("docs", "analyse.md").read_text(encoding="utf-8")
+    assert [path for path in paths if path not in documented] == []

@@ -1,0 +1,154 @@
+"""`foyer collector` as a process: its options, its end, and what a power cut leaves."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from collector_rig import EPOCH, UNIT, Unit, event, until
+from servers import Mosquitto, free_port
+
+from collector.ledger import Ledger
+from collector.store import open_store
+from collector.store.base import Tally
+from firmware_cfg.load import EXAMPLE_FLEET
+
+ROOT = Path(__file__).parents[2]
+
+
+class Command:
+    """Starts `foyer collector` again and again on the same folders; each is killed in the end."""
+
+    def __init__(self, folder: Path, mqtt: str) -> None:
+        self.folder = folder
+        self.mqtt = mqtt
+        self.port = free_port()
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def __call__(self, **changes: str) -> subprocess.Popen[str]:
+        options = {
+            "fleet": str(EXAMPLE_FLEET),
+            "mqtt": self.mqtt,
+            "store": f"sqlite:{self.folder}/store.db",
+            "state": f"{self.folder}/state",
+            "http": f"127.0.0.1:{self.port}",
+        } | changes
+        command = [sys.executable, "-m", "foyer", "collector"]
+        command += [part for name, value in options.items() for part in (f"--{name}", value)]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        return process
+
+    def well(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture
+def command(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Command]:
+    made = Command(tmp_path, mosquitto.url)
+    yield made
+    for process in made.processes:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def test_it_serves_stores_and_ends_at_once_with_streams_open(command: Command, mosquitto: Mosquitto) -> None:
+    process = command()
+    until(command.well, "serving")
+    with Unit(mosquitto) as unit:
+        unit.send(event(1))
+        until(lambda: unit.done() == {1}, "ack")
+    with httpx.stream("GET", f"http://127.0.0.1:{command.port}/api/v1/stream", timeout=10) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: live"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(3) == 0
+        assert list(lines)  # the stream ends as it should, and is not cut off
+    _, errors = process.communicate()
+    assert "part=collector serving http://127.0.0.1:" in errors
+    assert "ended, 1 events stored" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_power_cut_loses_nothing_that_the_broker_has(command: Command, mosquitto: Mosquitto) -> None:
+    process = command()
+    until(command.well, "serving")
+    with Unit(mosquitto) as unit:
+        for seq in range(1, 3001):
+            unit.send_soon(event(seq))
+            if seq % 1000 == 500:
+                process.kill()
+                process.wait()
+                process = command()
+        until(lambda: unit.done() == set(range(1, 3001)), "acks")
+    process.terminate()
+    process.wait(10)
+    store = open_store(f"sqlite:{command.folder}/store.db")
+    assert store.tally(UNIT, EPOCH) == {"passage": Tally(3000, 3000)}
+    store.close()
+    ledger = Ledger(command.folder / "state")
+    assert list(ledger.done(UNIT, EPOCH)) == [(1, 3000)]
+    ledger.close()
+
+
+def test_it_listens_only_where_told(command: Command) -> None:
+    process = command()
+    until(command.well, "serving")
+    inodes = {
+        link.readlink().name[8:-1]
+        for link in Path(f"/proc/{process.pid}/fd").iterdir()
+        if link.readlink().name.startswith("socket:")
+    }
+    tables = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
+    listening = [row[1] for row in tables if row[3] == "0A" and row[9] in inodes]
+    assert listening == [f"0100007F:{command.port:04X}"]
+
+
+def test_a_port_in_use_is_one_clear_sentence(command: Command) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", command.port))
+        taken.listen()
+        _, errors = command().communicate(timeout=20)
+        assert command.processes[0].returncode == 2
+    assert errors.strip().splitlines() == [
+        f"foyer: --http 127.0.0.1:{command.port}: cannot listen there: Address already in use; give another HOST:PORT"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("fleet", "/nowhere", "foyer: --fleet /nowhere: no such folder"),
+        ("mqtt", "http://x", "foyer: --mqtt 'http://x': expected mqtt://"),
+        ("store", "mysql:x", "foyer: --store 'mysql:x': expected sqlite:PATH"),
+        ("state", "/proc/nowhere", "foyer: --state /proc/nowhere: cannot be used"),
+        ("http", "8000", "foyer: --http '8000': expected HOST:PORT"),
+    ],
+)
+def test_a_bad_option_is_one_clear_sentence(command: Command, option: str, value: str, sentence: str) -> None:
+    process = command(**{option: value})
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert errors.startswith(sentence)
+    assert len(errors.strip().splitlines()) == 1
+
+
+def test_the_main_process_loads_no_heavy_libraries() -> None:
+    code = (
+        "import sys, dashboards.app, collector.serve, collector.store.embedded\n"
+        "print([name for name in ('influxdb_client', 'pyarrow', 'numpy', 'pandas', 'vl_convert', 'typer')"
+        " if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
