@@ -17,11 +17,12 @@ from firmware_cfg.times import NS_PER_S
 DAY_S, LEAD_IN_S = 86_400, 3_600
 PIR_HOLD_S, PIR_BLIND_S = 5.0, 2.5
 RADAR_TAIL_S = 5
+SETTLE_S, RISE_S = 30, 15  # coats and chairs
 DEPTH_CM = 420
 
 Manner = Literal["walks", "talks", "still"]
 Trouble = Literal["fan", "curtain", "neighbours", "ghost"]
-Profile = Literal["meetings", "sitters", "fan", "curtain", "partition", "ghost", "cleaner", "everything"]
+Profile = Literal["meetings", "sitters", "fan", "curtain", "partition", "ghost", "cleaner", "mixed", "everything"]
 PROFILES: tuple[Profile, ...] = (
     "meetings",
     "sitters",
@@ -30,6 +31,7 @@ PROFILES: tuple[Profile, ...] = (
     "partition",
     "ghost",
     "cleaner",
+    "mixed",
     "everything",
 )
 
@@ -56,8 +58,8 @@ class Visit:
     meeting: bool = True
 
     def manner_at(self, second: int) -> Manner:
-        entering_or_leaving = second - self.from_s < 15 or self.until_s - second < 15  # noqa: PLR2004 - to a chair
-        return "walks" if entering_or_leaving else self.manner
+        settling = second - self.from_s < SETTLE_S or self.until_s - second < RISE_S
+        return "walks" if settling else self.manner
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,24 +204,37 @@ class _RadarView:
 def room_day(seed: int, profile: Profile = "everything") -> RoomDay:
     """A day of that kind: who comes, stays and goes, and what fools the sensors."""
     rng = Random(f"day {seed} {profile}")  # noqa: S311 - a simulation
-    visits, propped = _people(rng, profile)
-    return RoomDay(seed, profile, visits, _nuisances(rng, profile, visits), propped)
+    happens = _happens(rng, profile)
+    visits, propped = _people(rng, happens)
+    return RoomDay(seed, profile, visits, _nuisances(rng, happens, visits), propped)
 
 
-def _people(rng: Random, profile: Profile) -> tuple[list[Visit], list[tuple[float, float]]]:
+def _happens(rng: Random, profile: Profile) -> set[str]:
+    """On a mixed day each may be or not; `everything` at once is a bad day."""
+    special = ("sitters", "fan", "curtain", "partition", "ghost", "cleaner")
+    match profile:
+        case "everything":
+            return set(special)
+        case "mixed":
+            return {what for what in special if rng.random() < 0.5}  # noqa: PLR2004 - even odds
+        case _:
+            return {profile}
+
+
+def _people(rng: Random, happens: set[str]) -> tuple[list[Visit], list[tuple[float, float]]]:
     visits: list[Visit] = []
     propped: list[tuple[float, float]] = []
     at_s = rng.uniform(8.75, 10.5) * 3_600
     for _ in range(rng.randint(2, 4)):
         length_s = rng.uniform(35, 110) * 60
-        alone = profile == "sitters" or (profile == "everything" and rng.random() < 0.4)  # noqa: PLR2004 - two in five
+        alone = "sitters" in happens and (len(happens) == 1 or rng.random() < 0.4)  # noqa: PLR2004 - two in five
         visits += _sitter(rng, at_s, length_s) if alone else _meeting(rng, at_s, length_s)
         if not alone and rng.random() < 0.1:  # noqa: PLR2004 - one in ten
             propped.append((at_s - 300, at_s + length_s + rng.uniform(-600, 60)))
         at_s += length_s + rng.uniform(10, 100) * 60
     for _ in range(rng.choice((0, 0, 1, 1, 2))):
         visits.append(_passing(rng, rng.uniform(8, 18) * 3_600, rng.uniform(5, 20)))
-    if profile in {"cleaner", "everything"}:
+    if "cleaner" in happens:
         visits.append(_passing(rng, rng.uniform(19.5, 22) * 3_600, rng.uniform(6, 20) * 60))
     return visits, propped
 
@@ -255,24 +270,24 @@ def _sitter(rng: Random, at_s: float, length_s: float) -> list[Visit]:
     return [Visit(begin_s, end_s, "still", seat_cm, pir_s, radar_s) for begin_s, end_s in pieces]
 
 
-def _nuisances(rng: Random, profile: Profile, visits: list[Visit]) -> list[Nuisance]:
+def _nuisances(rng: Random, happens: set[str], visits: list[Visit]) -> list[Nuisance]:
     spans = merged([(visit.from_s, visit.until_s) for visit in visits if visit.meeting])
     place_cm = rng.randint(120, 380)
     found: list[Nuisance] = []
-    if profile in {"fan", "everything"}:  # switched on in one of the meetings and forgotten
+    if "fan" in happens:  # switched on in one of the meetings and forgotten
         begin_s = rng.uniform(*rng.choice(spans))
         found.append(Nuisance("fan", begin_s, begin_s + rng.uniform(1, 8) * 3_600, place_cm))
-    if profile in {"curtain", "everything"}:
+    if "curtain" in happens:
         begins_s = [rng.uniform(0, DAY_S) for _ in range(3)]
         found += [
             Nuisance("curtain", begin_s, begin_s + rng.uniform(15, 90) * 60, rng.randint(300, 400))
             for begin_s in begins_s
         ]
-    if profile in {"partition", "everything"}:
+    if "partition" in happens:
         for begin_s in [rng.uniform(8, 20) * 3_600 for _ in range(4)]:
             far_cm = DEPTH_CM + rng.randint(20, 160)
             found.append(Nuisance("neighbours", begin_s, begin_s + rng.uniform(30, 100) * 60, far_cm))
-    if profile in {"ghost", "everything"}:
+    if "ghost" in happens:
         for _, end_s in spans:
             if rng.random() < 0.6:  # noqa: PLR2004 - three in five
                 stuck_s = rng.uniform(0.3, 5) * 3_600

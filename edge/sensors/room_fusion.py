@@ -32,8 +32,8 @@ LOG_ODDS_MAX = 6.0
 PIR_STUCK_NS = _HOUR_NS
 PIR_AGAIN_NS = _MINUTE_NS
 PIR_WITNESS_NS = 12 * _HOUR_NS
-DOOR_TAIL_NS = 30 * NS_PER_S
-"""Signs this soon after the door are of those who went out."""
+DOOR_TAIL_NS = 10 * NS_PER_S
+"""Signs this soon after the door moved last may be of those who went out; later ones are of who stayed or came."""
 CLEAR_NS = 30 * NS_PER_S
 EMPTY_NS = 10 * _MINUTE_NS
 ALONE_NS = 30 * _MINUTE_NS
