@@ -1,0 +1,111 @@
+"""The MQTT link by itself: who may connect, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from house import wait_until
+from servers import Mosquitto, program
+
+from edge.link import Connected, Disconnected, Happening, Identity, Received
+from edge.publisher import Publisher, TlsFiles
+from firmware_cfg.endpoint import parse_mqtt_url
+from firmware_cfg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UNIT = Identity("hall", "hall-front", "1.0")
+QUICK = (0.05, 0.1)
+
+
+class Listener:
+    """Polls a publisher and keeps what happened."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self.publisher = publisher
+        self.seen: list[Happening] = []
+
+    def has(self, kind: type[Happening], count: int = 1) -> bool:
+        self.seen += self.publisher.poll()
+        return sum(isinstance(happening, kind) for happening in self.seen) >= count
+
+
+def test_it_hears_its_own_ack_and_cmd_and_nothing_else(mosquitto: Mosquitto) -> None:
+    publisher = Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK)
+    assert not publisher.publish("foyer/v1/hall/hall-front/events", b"{}")
+    publisher.open(UNIT)
+    listener = Listener(publisher)
+    wait_until("connected", lambda: listener.has(Connected))
+    for topic in ("hall/hall-front/state", "hall/other/ack", "barn/hall-front/ack", "hall/hall-front/cmd"):
+        assert publisher.publish(f"foyer/v1/{topic}", topic.encode())
+    wait_until("both", lambda: listener.has(Received, 2))
+    received = [happening for happening in listener.seen if isinstance(happening, Received)]
+    assert {(message.channel, message.payload) for message in received} == {
+        ("ack", b"barn/hall-front/ack"),
+        ("cmd", b"hall/hall-front/cmd"),
+    }
+    publisher.close()
+    assert not publisher.publish("foyer/v1/hall/hall-front/events", b"{}")
+
+
+def test_each_connection_is_a_session_of_its_own(mosquitto: Mosquitto) -> None:
+    publisher = Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK)
+    publisher.open(UNIT)
+    listener = Listener(publisher)
+    wait_until("connected", lambda: listener.has(Connected))
+    mosquitto.restart()
+    wait_until("gone", lambda: listener.has(Disconnected))
+    wait_until("connected again", lambda: listener.has(Connected, 2))
+    first, second = [happening.session for happening in listener.seen if isinstance(happening, Connected)]
+    assert first != second
+    publisher.close()
+
+
+def test_a_wrong_password_is_told_once_and_a_right_one_connects(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Mosquitto(tmp_path, users={"hall-front": "right"}) as broker:
+        wrong = Publisher(parse_mqtt_url(f"mqtt://hall-front:wrong@127.0.0.1:{broker.port}"), backoff_s=QUICK)
+        wrong.open(UNIT)
+        wait_until("its complaint", lambda: "Not authorized" in caplog.text)
+        wrong.close()
+        assert "wrong" not in caplog.text
+        right = Publisher(parse_mqtt_url(broker.url_for("hall-front")), backoff_s=QUICK)
+        right.open(UNIT)
+        listener = Listener(right)
+        wait_until("connected", lambda: listener.has(Connected))
+        right.close()
+    assert caplog.text.count("Not authorized") == 1
+
+
+# paho leaves a socket whose handshake failed to the garbage collector, which closes it and warns.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_tls_needs_a_broker_whose_signer_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    command = [program("openssl"), *request.split(), "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+
+    class Tls(Mosquitto):
+        def settings(self) -> list[str]:
+            return [*super().settings(), f"certfile {certificate}", f"keyfile {key}"]
+
+    with Tls(tmp_path / "broker") as broker:
+        url = parse_mqtt_url(f"mqtts://127.0.0.1:{broker.port}")
+        stranger = Publisher(url, backoff_s=QUICK)
+        stranger.open(UNIT)
+        wait_until("its complaint", lambda: "certificate" in caplog.text)
+        stranger.close()
+        known = Publisher(url, tls=TlsFiles(ca=certificate), backoff_s=QUICK)
+        known.open(UNIT)
+        listener = Listener(known)
+        wait_until("connected", lambda: listener.has(Connected))
+        known.close()
+
+
+def test_a_certificate_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--tls-ca, --tls-cert or --tls-key cannot be used"):
+        Publisher(parse_mqtt_url("mqtts://localhost"), tls=TlsFiles(ca=tmp_path / "missing.pem"))
