@@ -1,12 +1,13 @@
-"""The HTTP interface: JSON answers, and a stream of what changes."""
+"""The HTTP interface: JSON answers, and a stream of what changes.
 
-from __future__ import annotations
+Annotations are read as they stand here, since a route's dependency is made inside `create_api`.
+"""
 
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from collector.analysis.buckets import midnight_ns
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.live import Listener
 from collector.service import Collector
 from collector.store.base import StoreUnavailable
 from firmware_cfg.schema import Hub
@@ -61,6 +63,17 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
             _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
         return hubs[hub]
 
+    async def listening() -> AsyncIterator[Listener]:
+        """Before the answer begins, so that it can still be a refusal."""
+        try:
+            listener = collector.live.listen()
+        except OverflowError as error:
+            _refuse(503, str(error), "stream", "close other windows, or ask /api/v1/hubs/{hub}/live now and then")
+        try:
+            yield listener
+        finally:
+            collector.live.forget(listener)
+
     @router.get("/api/v1/hubs", tags=["hubs"])
     async def list_hubs() -> list[HubSummary]:
         """Every hub of the registry, by id."""
@@ -72,13 +85,15 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
         known(hub, "path")
         return collector.live.snapshot(hub)
 
-    @router.get("/api/v1/stream", tags=["live"], response_class=EventSourceResponse)
-    async def stream() -> AsyncIterator[ServerSentEvent]:
+    @router.get(
+        "/api/v1/stream", tags=["live"], response_class=EventSourceResponse, responses={503: {"model": ProblemAnswer}}
+    )
+    async def stream(listener: Annotated[Listener, Depends(listening)]) -> AsyncIterator[ServerSentEvent]:
         """Server-sent events named `live`: one for every hub at once, then one whenever a hub changes.
 
         Each `data` is what `/api/v1/hubs/{hub}/live` answers. Comments keep the connection open.
         """
-        async for answer in collector.live.listen():
+        async for answer in listener:
             yield ServerSentEvent(event="live", data=answer)
 
     @router.get(

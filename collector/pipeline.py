@@ -1,7 +1,8 @@
 """From messages to stored events and answers.
 
-The subscriber's thread judges messages into the open batch; the writer's thread stores one batch at a time. While it
-does, the next one fills: a lone event goes at once, a flood goes in batches of up to `BATCH_EVENTS_MAX`.
+The subscriber's thread judges messages into the open batch; writers store batches. While one is being stored, the next
+one fills: a lone event goes at once, a flood goes in batches of up to `BATCH_EVENTS_MAX`, and then a second writer
+prepares a batch while the first waits for the store.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ BATCH_EVENTS_MAX = 5_000
 BATCH_MESSAGES_MAX = 5_000
 TOLD_MAX = 400
 """Rejected events named with their reason in one answer; the others are only `done`."""
+WRITERS = 2
 _BACKOFF_S = (0.1, 5.0)
 _STUCK_S = 30.0
 
@@ -52,6 +54,9 @@ class Batch:
     answers: dict[tuple[Address, str], _Answer] = field(default_factory=dict)
     declared: list[tuple[str, str, int, int]] = field(default_factory=list)
     events: int = 0
+    since_s: float = 0.0
+    taken: bool = False
+    stored: bool = False
 
     def add(self, delivery: Delivery, verdict: Verdict) -> None:
         self.deliveries.append(delivery)
@@ -119,7 +124,8 @@ class Batch:
 class Pipeline:
     """A Handler: judges, stores, acknowledges, answers.
 
-    Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most two batches are judged.
+    Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most `WRITERS` + 1 batches
+    are judged.
     `say` is told in a sentence when the store cannot take a batch, and "" when it can again.
     """
 
@@ -141,36 +147,38 @@ class Pipeline:
         self._say = say
         self._raw: deque[Delivery] = deque()
         self._open = Batch()
-        self._finished: deque[Batch] = deque()
+        self._in_work: deque[Batch] = deque()  # in the order of arrival
         self._condition = threading.Condition()
-        self._in_work: Batch | None = None
-        self._in_work_since_s = 0.0
         self._closing = threading.Event()
         self._subscriber: Subscriber | None = None
         self.trouble = ""
         self.failure: BaseException | None = None
         self.events_stored = 0
         self.stale_wills = 0
-        self._thread = threading.Thread(target=self._main, name="store", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._main, name=f"store {number}", daemon=True) for number in range(WRITERS)
+        ]
 
     def start(self, subscriber: Subscriber) -> None:
         """Begin to store; `subscriber` is the one whose handler this is."""
         self._subscriber = subscriber
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
-        """End after the batch in work, if the store takes it now. What is not stored is not acknowledged."""
+        """End after what is in work, if the store takes it now. What is not stored is not acknowledged."""
         self._closing.set()
         with self._condition:
-            self._condition.notify()
-        if self._thread.ident is not None:
-            self._thread.join()
+            self._condition.notify_all()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
 
     @property
     def stuck(self) -> bool:
         """Whether one batch has been in work for half a minute."""
         with self._condition:
-            return self._in_work is not None and time.monotonic() - self._in_work_since_s > _STUCK_S
+            return bool(self._in_work) and time.monotonic() - self._in_work[0].since_s > _STUCK_S
 
     def arrived(self, delivery: Delivery) -> None:
         self._raw.append(delivery)
@@ -192,32 +200,43 @@ class Pipeline:
     def _hand_over(self) -> None:
         if not self._open.deliveries:
             return
+        full = self._open.events >= BATCH_EVENTS_MAX or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
         with self._condition:
-            if self._in_work is not None:
+            if len(self._in_work) >= (WRITERS if full else 1):
                 return
-            self._in_work, self._open = self._open, Batch()
-            self._in_work_since_s = time.monotonic()
+            self._open.since_s = time.monotonic()
+            self._in_work.append(self._open)
+            self._open = Batch()
             self._condition.notify()
 
     def _settle(self) -> None:
-        """Answer and acknowledge what is stored; in the subscriber's thread, as all that touches the broker.
+        """Answer, acknowledge and show what is stored; in the subscriber's thread, as all that touches the broker.
 
         The unit first: should we die between, the broker delivers again and the unit is told again.
         """
         assert self._subscriber is not None  # noqa: S101 - `start` came first
-        while self._finished:
-            batch = self._finished.popleft()
+        while (batch := self._stored()) is not None:
             now_ns = self._wall_ns()
             for (address, epoch), answer in batch.answers.items():
                 ack = Ack(epoch=epoch, done=list(answer.done), rejected=answer.rejected, now_ns=now_ns)
                 self._subscriber.publish(address.topic, ack.model_dump_json().encode())
             self._subscriber.acknowledge(batch.deliveries)
+            self._live.stored(batch.parcels, batch.reports, batch.states)
+            self.events_stored += batch.events
+
+    def _stored(self) -> Batch | None:
+        """The next batch in the order of arrival, where it is stored."""
+        with self._condition:
+            return self._in_work.popleft() if self._in_work and self._in_work[0].stored else None
 
     def _main(self) -> None:
         try:
             while (batch := self._next()) is not None:
-                if self._persist(batch):
-                    self._finish(batch)
+                if not self._persist(batch):
+                    return
+                batch.stored = True
+                if self._subscriber is not None:
+                    self._subscriber.wake()
         except BaseException as error:  # a bug of ours must not look like silence
             self.failure = error
             self._say(f"storing failed: {error!r}")
@@ -225,11 +244,14 @@ class Pipeline:
 
     def _next(self) -> Batch | None:
         with self._condition:
-            while self._in_work is None:
+            while True:
+                batch = next((batch for batch in self._in_work if not batch.taken), None)
+                if batch is not None:
+                    batch.taken = True
+                    return batch
                 if self._closing.is_set():
                     return None
                 self._condition.wait()
-            return self._in_work
 
     def _persist(self, batch: Batch) -> bool:
         """Store and record the batch, however long it takes; False where we are to end before it is done."""
@@ -258,16 +280,5 @@ class Pipeline:
                 self._say("")
                 return True
             if self._closing.wait(backoff_s):
-                with self._condition:
-                    self._in_work = None
                 return False
             backoff_s = min(2 * backoff_s, _BACKOFF_S[1])
-
-    def _finish(self, batch: Batch) -> None:
-        self.events_stored += batch.events
-        self._live.stored(batch.parcels, batch.reports, batch.states)
-        self._finished.append(batch)
-        with self._condition:
-            self._in_work = None
-        assert self._subscriber is not None  # noqa: S101 - `start` came first
-        self._subscriber.wake()

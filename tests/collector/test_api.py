@@ -17,6 +17,7 @@ from collector_rig import EPOCH, HUB, Unit, event, until
 from fastapi import FastAPI
 from servers import Influx, Mosquitto
 
+from collector import live as live_module
 from collector.api import create_api
 from collector.serve import listening
 from collector.service import Collector
@@ -100,6 +101,21 @@ def test_live_and_stream_show_an_event_at_once(http: httpx.Client, mosquitto: Mo
     live = http.get(f"/api/v1/hubs/{HUB}/live").json()
     assert live["occupancy"]["value"] == 1
     assert live["units"][0]["online"] is True
+
+
+def test_streams_are_bounded_and_places_become_free(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "LISTENERS_MAX", 1)
+    with http.stream("GET", "/api/v1/stream") as first:
+        assert next(events_of(first))[0] == "live"
+        refused = http.get("/api/v1/stream")
+        assert refused.status_code == 503
+        assert refused.json()["detail"]["what"] == "1 browsers watch already"
+    until(lambda: stream_status(http) == 200, "free place")
+
+
+def stream_status(http: httpx.Client) -> int:
+    with http.stream("GET", "/api/v1/stream") as response:
+        return response.status_code
 
 
 def test_footfall_answers_with_lineage(http: httpx.Client, mosquitto: Mosquitto) -> None:
