@@ -95,10 +95,11 @@ class RadarMemory:
             if near.is_machine(t_ns, pir_asked=pir_asked, pir_quiet=pir_quiet):
                 self._silence(near)
         gate = self._gates[moving_cm // GATE_CM]
-        if all(near.believed(t_ns) for near in self._around(moving_cm)):
-            gate.sign_ns = t_ns
+        if any(near.machine for near in self._around(moving_cm)):
+            return
         if empty:
             gate.haunt(t_ns)
+        gate.sign_ns = t_ns
 
     def _silence(self, machine: _Gate) -> None:
         """What a machine did was no sign of life, here or just beyond the border."""
