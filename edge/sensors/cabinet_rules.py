@@ -228,7 +228,9 @@ class CabinetRules:
             yield "warning", "mains: lost"
 
     def _measured(self) -> bool:
-        return self._measured_ns is not None and self._now_ns - self._measured_ns < self._settings.temperature_silent_ns
+        silent_ns = self._settings.temperature_silent_ns
+        fitted = "temperature" in self._settings.fitted
+        return fitted and self._measured_ns is not None and self._now_ns - self._measured_ns < silent_ns
 
     def _heat(self) -> Iterator[Found]:
         settings = self._settings
