@@ -147,7 +147,10 @@ class Ack(WireModel):
 
 
 class SensorHealth(WireModel):
-    """Cumulative since the outbox was created, in persons and edges."""
+    """Cumulative since the outbox was created, in persons and edges.
+
+    `ok_since_ns`: it has worked without a break since then, whatever health reports got lost meanwhile.
+    """
 
     in_: Annotated[Count, Field(alias="in")] = 0
     out: Count = 0
@@ -155,6 +158,7 @@ class SensorHealth(WireModel):
     lost_edges: Count = 0
     chatter: Count = 0
     ok: bool = True
+    ok_since_ns: Nanoseconds | None = None
 
 
 class OutboxHealth(WireModel):
