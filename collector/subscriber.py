@@ -83,6 +83,7 @@ class Subscriber:
         self._say = say
         self._receive_max = receive_max
         self._connection = 0
+        self._lost_connection = 0
         self._ready = False
         self._backoff_s = _BACKOFF_S[0]
         self._retry_at_s = 0.0
@@ -196,7 +197,11 @@ class Subscriber:
             self._lost(f"cannot reach the broker at {self._endpoint}: {error}")
 
     def _lost(self, sentence: str) -> None:
+        """What went wrong first with this connection is what is said; the rest follows from it."""
         self._ready = False
+        if self._lost_connection == self._connection:
+            return
+        self._lost_connection = self._connection
         self._say(f"{sentence}; trying again, nothing is lost meanwhile")
         self._retry_at_s = time.monotonic() + self._backoff_s
         self._backoff_s = min(2 * self._backoff_s, _BACKOFF_S[1])

@@ -25,7 +25,7 @@ from collector.store.base import (
     StoreUnavailable,
     Tally,
 )
-from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, getter, health_rows
+from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, Column, getter, health_rows
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import KINDS, Event, Health, Kind
 
@@ -52,6 +52,15 @@ def _schema() -> Iterator[str]:
     yield f"""CREATE TABLE health (
         series INTEGER NOT NULL, t_ns INTEGER NOT NULL, {_columns_sql(HEALTH_COLUMNS)},
         PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
+    yield """CREATE TABLE quarter (
+        series INTEGER NOT NULL, t_ns INTEGER NOT NULL,
+        persons_in INTEGER, persons_out INTEGER, persons_unknown INTEGER, variance_in REAL, variance_out REAL,
+        events INTEGER, PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
+    yield """CREATE TABLE dirty (
+        series INTEGER NOT NULL, t_ns INTEGER NOT NULL, PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
+    yield """CREATE TABLE coverage (
+        series INTEGER NOT NULL, t_ns INTEGER NOT NULL, minutes INTEGER NOT NULL,
+        PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
 
 
 def _insert_sql(table: str, columns: Sequence[Column], keys: int) -> str:
@@ -64,14 +73,16 @@ _GETTERS = {kind: getter(kind) for kind in KINDS}
 _JSON_KINDS = {kind for kind in KINDS if any(column.type == "json" for column in COLUMNS[kind])}
 _PLACE = attrgetter("kind", "hub", "sensor", "entrance", "room")
 
-_COUNTS = f"""
-SELECT e.t_ns / {QUARTER_NS} * {QUARTER_NS} AS quarter, s.unit, s.sensor, s.entrance,
-       {{persons}}, count(*)
-FROM series s JOIN {{kind}} e ON e.series = s.id
-WHERE s.hub = ? AND s.kind = '{{kind}}' AND e.t_ns >= ? AND e.t_ns < ? AND e.role = 'counting'
-GROUP BY quarter, s.id"""  # noqa: S608 - filled in below with our own words
-_COUNTS_SQL = (
-    _COUNTS.format(
+_COUNTED = frozenset[Kind](("passage", "counter"))
+_DIRTY = """FROM dirty d JOIN series s ON s.id = d.series WHERE s.hub = ? AND d.t_ns >= ? AND d.t_ns < ?"""
+_SUM = f"""INSERT OR REPLACE INTO quarter
+SELECT d.series, d.t_ns, {{persons}}, count(*)
+FROM dirty d JOIN series s ON s.id = d.series
+JOIN {{kind}} e ON e.series = d.series AND e.t_ns >= d.t_ns AND e.t_ns < d.t_ns + {QUARTER_NS}
+WHERE s.hub = ? AND s.kind = '{{kind}}' AND d.t_ns >= ? AND d.t_ns < ? AND e.role = 'counting'
+GROUP BY d.series, d.t_ns"""  # noqa: S608 - filled in below with our own words
+_SUMS = (
+    _SUM.format(
         kind="passage",
         persons="""sum(CASE direction WHEN 'in' THEN persons ELSE 0 END),
         sum(CASE direction WHEN 'out' THEN persons ELSE 0 END),
@@ -79,20 +90,33 @@ _COUNTS_SQL = (
         total(CASE direction WHEN 'in' THEN persons * persons * confidence * (1 - confidence) END),
         total(CASE direction WHEN 'out' THEN persons * persons * confidence * (1 - confidence) END)""",
     ),
-    _COUNTS.format(kind="counter", persons='sum("in"), sum("out"), 0, 0.0, 0.0'),
+    _SUM.format(kind="counter", persons='sum("in"), sum("out"), 0, 0.0, 0.0'),
 )
-_COVERAGE_SQL = f"""
-SELECT h.t_ns / {QUARTER_NS} * {QUARTER_NS} AS quarter, s.unit, s.sensor, count(DISTINCT h.t_ns / {_MINUTE_NS})
-FROM series s JOIN health h ON h.series = s.id
-WHERE s.hub = ? AND s.kind = 'health' AND h.t_ns >= ? AND h.t_ns < ? AND (h.ok = 1 OR s.sensor = '{UNIT_ROW}')
-GROUP BY quarter, s.id ORDER BY quarter"""  # noqa: S608 - our own words
+_COUNTS_SQL = """
+SELECT q.t_ns, s.unit, s.sensor, s.entrance,
+       q.persons_in, q.persons_out, q.persons_unknown, q.variance_in, q.variance_out, q.events
+FROM series s JOIN quarter q ON q.series = s.id
+WHERE s.hub = ? AND q.t_ns >= ? AND q.t_ns < ?
+ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
+_COVER_SQL = """INSERT INTO coverage VALUES (?, ?, ?)
+ON CONFLICT (series, t_ns) DO UPDATE SET minutes = minutes | excluded.minutes"""
+_COVERAGE_SQL = """
+SELECT c.t_ns, s.unit, s.sensor, c.minutes FROM series s JOIN coverage c ON c.series = s.id
+WHERE s.hub = ? AND s.kind = 'health' AND c.t_ns >= ? AND c.t_ns < ?
+ORDER BY c.t_ns, s.unit, s.sensor"""
 
 
 class EmbeddedStore(Store):
     """Rows are clustered by series and time; every long name is an integer.
 
     The key ends with the outbox and sequence number, so that a resend is ignored and another event at the very same
-    nanosecond is not. Raises ConfigError where the file cannot be used, or was made by a newer Foyer.
+    nanosecond is not. Two tables are derived, in the same transactions as what they are derived from:
+
+    - `coverage` has a bit for each minute in which a sensor was reported to work; setting it again changes nothing.
+    - `quarter` has the sums of 15 minutes. A write marks those that it touches in `dirty`; the next question that
+      needs them sums their events anew. Nothing is ever added to a sum.
+
+    Raises ConfigError where the file cannot be used, or was made by a newer Foyer.
     """
 
     def __init__(self, path: Path) -> None:
@@ -141,8 +165,13 @@ class EmbeddedStore(Store):
         with self._lock, self._transaction() as db:
             for kind, rows in self._rows(parcels).items():
                 db.executemany(_INSERTS[kind], rows)
+                if kind in _COUNTED:
+                    touched = {(row[0], row[1] - row[1] % QUARTER_NS) for row in rows}
+                    db.executemany("INSERT OR IGNORE INTO dirty VALUES (?, ?)", touched)
             if reports:
-                db.executemany(_INSERT_HEALTH, self._health_rows(reports))
+                rows = list(self._health_rows(reports))
+                db.executemany(_INSERT_HEALTH, rows)
+                db.executemany(_COVER_SQL, (_cover(row) for row in rows if row[-1] is not False))  # ok, or of the unit
         return []
 
     def _rows(self, parcels: Sequence[Parcel]) -> dict[Kind, list[tuple[Any, ...]]]:
@@ -199,11 +228,18 @@ class EmbeddedStore(Store):
         self._read("SELECT id FROM series LIMIT 1", ())
 
     def counts_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
-        rows = [row for sql in _COUNTS_SQL for row in self._read(sql, (hub, start_ns, end_ns))]
-        return [Quarter(row[0], row[1], row[2], row[3] or None, Count(*row[4:])) for row in sorted(rows)]
+        window = (hub, start_ns, end_ns)
+        if self._read(f"SELECT 1 {_DIRTY} LIMIT 1", window):
+            with self._lock, self._transaction() as db:
+                for sql in _SUMS:
+                    db.execute(sql, window)
+                db.execute(f"DELETE FROM dirty WHERE (series, t_ns) IN (SELECT d.series, d.t_ns {_DIRTY})", window)  # noqa: S608 - our own words
+        rows = self._read(_COUNTS_SQL, window)
+        return [Quarter(row[0], row[1], row[2], row[3] or None, Count(*row[4:])) for row in rows]
 
     def coverage_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Coverage]:
-        return [Coverage(*row) for row in self._read(_COVERAGE_SQL, (hub, start_ns, end_ns))]
+        rows = self._read(_COVERAGE_SQL, (hub, start_ns, end_ns))
+        return [Coverage(t_ns, unit, sensor, minutes.bit_count()) for t_ns, unit, sensor, minutes in rows]
 
     def events(
         self, kind: Kind, hub: str, start_ns: int, end_ns: int, *, limit: int, newest_first: bool = False
@@ -238,6 +274,13 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA cache_size = -16384")
     return db
+
+
+def _cover(row: tuple[Any, ...]) -> tuple[int, int, int]:
+    """Series, quarter of an hour, and the bit of the minute, of a row of health."""
+    series, t_ns = row[:2]
+    in_quarter_ns = t_ns % QUARTER_NS
+    return series, t_ns - in_quarter_ns, 1 << in_quarter_ns // _MINUTE_NS
 
 
 def _stored(kind: Kind, hub: str, row: tuple[Any, ...]) -> Stored:

@@ -6,7 +6,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -14,16 +14,18 @@ import pytest
 from collector_rig import EPOCH, HUB, UNIT, Unit, event, until
 from servers import Influx, Mosquitto, free_port
 
+from collector import pipeline as pipeline_module
 from collector.ingest import Ingest
 from collector.ledger import Ledger
 from collector.live import Live
 from collector.pipeline import Pipeline
 from collector.service import SHARED_EVENTS, Collector
-from collector.store.base import Refused, StoreUnavailable, Tally
+from collector.store.base import Parcel, Refused, StoreUnavailable, Tally
 from collector.store.embedded import EmbeddedStore
 from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.endpoint import MqttEndpoint, parse_mqtt_url
 from firmware_cfg.load import EXAMPLE_FLEET, load_fleet
+from firmware_cfg.wire import Health
 
 FLEET = load_fleet(EXAMPLE_FLEET)
 Make = Callable[..., Collector]
@@ -161,8 +163,10 @@ class GatedStore(EmbeddedStore):
 class Rig:
     """Pipeline and subscriber around a gated store, with what the broker delivers counted."""
 
-    def __init__(self, broker: Mosquitto, folder: Path, receive_max: int = 1000) -> None:
-        self.store = GatedStore(folder / "store.db")
+    def __init__(
+        self, broker: Mosquitto, folder: Path, receive_max: int = 1000, store: type[EmbeddedStore] = GatedStore
+    ) -> None:
+        self.store = store(folder / "store.db")
         self.ledger = Ledger(folder / "state")
         self.said: list[str] = []
         self.delivered: list[Delivery] = []
@@ -179,6 +183,16 @@ class Rig:
             say=self.said.append,
             receive_max=receive_max,
         )
+
+    def open(self) -> None:
+        assert isinstance(self.store, GatedStore)
+        self.store.gate.set()
+
+    @property
+    def asked(self) -> int:
+        """How often the gated store was asked to write."""
+        assert isinstance(self.store, GatedStore)
+        return self.store.asked
 
     def arrived(self, delivery: Delivery) -> None:
         self.delivered.append(delivery)
@@ -207,13 +221,13 @@ def test_nothing_is_acknowledged_before_it_is_stored_and_all_comes_again_in_orde
         with Rig(mosquitto, tmp_path) as rig:
             for seq in range(1, 51):
                 unit.send(event(seq))
-            until(lambda: len(rig.delivered) == 50 and rig.store.asked > 1, "deliveries")
+            until(lambda: len(rig.delivered) == 50 and rig.asked > 1, "deliveries")
             assert unit.acks == []
         with Rig(mosquitto, tmp_path) as rig:
             until(lambda: len(rig.delivered) == 50, "redelivery")
             sequence = [json.loads(delivery.payload)["events"][0]["seq"] for delivery in rig.delivered]
             assert sequence == list(range(1, 51))
-            rig.store.gate.set()
+            rig.open()
             until(lambda: unit.done() == set(range(1, 51)), "acks")
         with Rig(mosquitto, tmp_path) as rig:
             unit.send(event(51))
@@ -221,13 +235,39 @@ def test_nothing_is_acknowledged_before_it_is_stored_and_all_comes_again_in_orde
             assert [json.loads(delivery.payload)["events"][0]["seq"] for delivery in rig.delivered] == [51]
 
 
+def test_a_batch_that_is_stored_early_waits_for_the_one_before(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two writers at work: only the batch that begins with 1 is held up."""
+    monkeypatch.setattr(pipeline_module, "BATCH_EVENTS_MAX", 5)
+    gate = threading.Event()
+
+    class SlowFirst(EmbeddedStore):
+        def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
+            if parcels[0].events[0].seq == 1:
+                gate.wait(20)
+            return super().write(parcels, reports)
+
+    with Rig(mosquitto, tmp_path, store=SlowFirst) as rig, Unit(mosquitto) as unit:
+        for seq in range(1, 13):
+            unit.send(event(seq))
+        until(lambda: rig.store.tally(UNIT, EPOCH), "the second batch")
+        time.sleep(0.1)
+        assert unit.acks == []
+        gate.set()
+        until(lambda: unit.done() == set(range(1, 13)), "acks")
+        firsts = [ack["done"][0][0] for ack in unit.acks]
+        assert firsts == sorted(firsts)
+        assert rig.store.tally(UNIT, EPOCH) == {"passage": Tally(12, 12)}
+
+
 def test_the_broker_sends_no_more_than_the_receive_maximum(mosquitto: Mosquitto, tmp_path: Path) -> None:
     with Rig(mosquitto, tmp_path, receive_max=20) as rig, Unit(mosquitto) as unit:
         for seq in range(1, 201):
             unit.send(event(seq))
-        until(lambda: rig.store.asked > 3, "attempts")
+        until(lambda: rig.asked > 3, "attempts")
         assert len(rig.delivered) == 20
-        rig.store.gate.set()
+        rig.open()
         until(lambda: unit.done() == set(range(1, 201)), "acks")
         assert rig.store.tally(UNIT, EPOCH) == {"passage": Tally(200, 200)}
 
@@ -242,7 +282,7 @@ def test_acknowledgements_go_only_to_the_connection_that_delivered(mosquitto: Mo
         until(lambda: len(rig.delivered) == 20, "redelivery")
         assert {delivery.connection for delivery in rig.delivered[:10]} == {1}
         assert {delivery.connection for delivery in rig.delivered[10:]} == {rig.subscriber.connection}
-        rig.store.gate.set()
+        rig.open()
         until(lambda: rig.pipeline.events_stored == 20, "stored twice, kept once")
         assert rig.store.tally(UNIT, EPOCH) == {"passage": Tally(10, 10)}
     with Rig(mosquitto, tmp_path) as rig, Unit(mosquitto) as unit:
@@ -297,6 +337,19 @@ def test_a_broker_that_is_away_is_waited_for(tmp_path: Path, caplog: pytest.LogC
     said = [record.getMessage() for record in caplog.records if record.name == "foyer.collector"]
     assert len(said) == 1
     assert f"mqtt://127.0.0.1:{nowhere.port}" in said[0]
+
+
+def test_a_broker_that_refuses_is_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sentence = "refuses the collector: Not authorized"
+    with Mosquitto(tmp_path / "broker", users={"collector": "right"}) as broker:
+        endpoint = parse_mqtt_url(f"mqtt://collector:wrong@127.0.0.1:{broker.port}")
+        collector = Collector(FLEET, endpoint, f"sqlite:{tmp_path}/store.db", tmp_path / "state")
+        collector.start()
+        until(lambda: sentence in collector.condition().reasons.get("broker", ""), "reason")
+        time.sleep(1.5)
+        assert sentence in collector.condition().reasons["broker"]
+        collector.close()
+    assert len([record for record in caplog.records if record.name == "foyer.collector"]) == 1
 
 
 def test_a_broker_that_restarts_is_found_again(mosquitto: Mosquitto, make: Make) -> None:

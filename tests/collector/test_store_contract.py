@@ -246,9 +246,11 @@ numbers = itertools.count()
 @given(histories())
 def test_any_order_any_repeats_and_restarts_equal_a_recount(opener: Open, history: list[list[Parcel]]) -> None:
     name = f"history-{next(numbers)}"
-    for parcels in history:
+    for number, parcels in enumerate(history, 1):
         store = opener(name)  # a restart before every batch
         store.write(parcels)
+        so_far = [found for parcels in history[:number] for found in parcels]
+        assert counted(store) == recount(so_far, "north")
         store.close()
     store = opener(name)
     written = [found for parcels in history for found in parcels]
