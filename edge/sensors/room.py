@@ -114,8 +114,8 @@ class RadarPort:
         self.due_ns = 0
 
     def _went(self, detail: str | None, when: Mark) -> list[Noticed]:
-        if detail == self._gone:
-            return []
+        if (detail is None) == (self._gone is None):
+            return []  # how it fails to come back is no news
         self._gone = detail
         if detail:
             log.warning("sensor %r: %s", self._name, detail)

@@ -9,6 +9,7 @@ is in `radar_memory` and in `Pir`.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -30,7 +31,8 @@ PRIOR = -3.0
 OCCUPIED_AT = 0.5
 LOG_ODDS_MAX = 6.0
 PIR_STUCK_NS = _HOUR_NS
-PIR_AGAIN_NS = _MINUTE_NS
+PIR_AGAIN_NS, PIR_LONG_NS = _MINUTE_NS, 2 * NS_PER_S
+PIR_INSISTS, PIR_INSISTS_NS, PIR_INSISTS_HIGH_NS = 4, 10 * _MINUTE_NS, 30 * NS_PER_S
 PIR_WITNESS_NS = 12 * _HOUR_NS
 DOOR_TAIL_NS = 10 * NS_PER_S
 """Signs this soon after the door moved last may be of those who went out; later ones are of who stayed or came."""
@@ -81,7 +83,7 @@ class Pir:
         self._level = False
         self._rise_ns: int | None = None
         self._fall_ns = 0
-        self._before_ns: int | None = None
+        self._rises_ns: deque[int] = deque(maxlen=PIR_INSISTS)
         self.heard_ns: int | None = None
 
     def feed(self, t_ns: int, level: bool) -> None:
@@ -90,7 +92,8 @@ class Pir:
             return
         self.heard_ns = t_ns
         if level and not self._level:
-            self._before_ns, self._rise_ns = self._rise_ns, t_ns
+            self._rise_ns = t_ns
+            self._rises_ns.append(t_ns)
         elif self._level and not level:
             self._fall_ns = t_ns
         self._level = level
@@ -103,12 +106,17 @@ class Pir:
         return self._rise_ns + (max(0, high_ns - self._hold_ns) if high_ns < PIR_STUCK_NS else 0)
 
     def sureness(self, t_ns: int) -> float:
-        """A single short pulse may be warm air; people set it off again, or keep it up."""
+        """A single short pulse may be warm air; people set it off again, or keep it up, and go on doing so."""
         if self._rise_ns is None:
             return 0.0
-        again = self._before_ns is not None and self._rise_ns - self._before_ns <= PIR_AGAIN_NS
-        longer = (t_ns if self._level else self._fall_ns) - self._rise_ns > self._hold_ns + 2 * NS_PER_S
-        return 1.0 if again or longer else 0.5
+        high_ns = (t_ns if self._level else self._fall_ns) - self._rise_ns - self._hold_ns
+        first_ns, before_ns = self._rises_ns[0], self._rises_ns[-2] if len(self._rises_ns) > 1 else None
+        if high_ns > PIR_INSISTS_HIGH_NS or (
+            len(self._rises_ns) == PIR_INSISTS and self._rise_ns - first_ns <= PIR_INSISTS_NS
+        ):
+            return 2.0
+        again = before_ns is not None and self._rise_ns - before_ns <= PIR_AGAIN_NS
+        return 1.0 if again or high_ns > PIR_LONG_NS else 0.5
 
 
 class RoomFusion:
