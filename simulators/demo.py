@@ -1,7 +1,7 @@
 """`foyer demo`: a fleet that is not there, through the real agent, broker, collector and pages.
 
-Everything runs in this process but the broker. At the end it counts, at the units and in the store independently, what
-was published and what became of it.
+Units, collector and pages run in this process; the broker and the past, which is published once, in two others. At the
+end it counts, at the units and in the store independently, what was published and what became of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +22,24 @@ from collector.service import Collector
 from dashboards.app import create_app
 from edge.__main__ import locked
 from edge.clock import ScaledClock
-from edge.drafts import OutboxStats
-from edge.publisher import Publisher
-from edge.sensors.mock import ClockFactory
-from edge.unit import Unit, UnitSettings
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet
-from firmware_cfg.schema import BeamPair, Hub
+from firmware_cfg.load import Fleet
+from firmware_cfg.schema import BeamPair
+from firmware_cfg.times import NS_PER_S
 from simulators.broker import LOOPBACK, EmbeddedBroker
-from simulators.crowd import Crowd, StampedClock
+from simulators.crowd import Crowd
+from simulators.fleets import BEFORE, demo_fleet
+from simulators.history import Past, PastProcess
+from simulators.units import SimulatedUnit
 
-HUBS_MAX = 48
 SPEED_MAX = 100.0
-_DECIDING_NS = 2_500_000_000  # after the last edge every door has decided
 _DELIVERING_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`live_s` None: until Ctrl-C. `speed` makes the simulated time run that much faster than the clock on the wall."""
+    """`live_s` None: until Ctrl-C; else that long after the past is there. `speed`: simulated against real time."""
 
     port: int = 8000
     hubs: int = 6
@@ -51,96 +49,36 @@ class DemoOptions:
     folder: Path = Path(".foyer-demo")
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What one unit published in this run: its outbox at the start and at the end."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a unit gave numbers `first` to `last` in this run; none, if `last` is less."""
 
     unit: str
-    before: OutboxStats
-    after: OutboxStats
+    epoch: str
+    first: int
+    last: int
 
 
-class _SimulatedUnit:
-    """The real agent on mock pins, in a thread of its own (its outbox belongs to one thread)."""
+@dataclass(slots=True)
+class _Memory:
+    """What one demo leaves to the next in its folder: since when the units count, and where simulated time ended."""
 
-    def __init__(self, fleet: Fleet, unit: str, folder: Path, clock: ScaledClock, endpoint: MqttEndpoint) -> None:
-        self.unit = unit
-        self.stamped = StampedClock(clock)
-        self.pins = ClockFactory(self.stamped)
-        self.outcome: Outcome | None = None
-        self.failure: BaseException | None = None
-        self._settings = UnitSettings(fleet, unit, folder, version="demo", pin_factory=lambda: self.pins)
-        self._clock = clock
-        self._endpoint = endpoint
-        self._ready = threading.Event()
-        self._last_ns: int | None = None
-        self._running: Unit | None = None
-        self._thread = threading.Thread(target=self._main, name=unit)
+    began_ns: int
+    ended_ns: int
+    seed: int
+    hubs: int = 0
+    """How many hubs have their past."""
 
-    def start(self) -> None:
-        self._settings.folder.mkdir(parents=True, exist_ok=True)
-        self._thread.start()
-
-    def wait_ready(self) -> None:
-        """Return when its sensors are open; raises what kept it from starting."""
-        self._ready.wait()
-        if self.failure is not None:
-            raise self.failure
-
-    def finish(self, last_edge_ns: int) -> None:
-        """Let it end once it has decided about everything up to that edge and all is acknowledged."""
-        self._last_ns = last_edge_ns + _DECIDING_NS
-        self._wake()
-
-    def join(self, deadline_s: float) -> None:
-        """Wait for its end until that time of `time.monotonic`, then end it with what is still open."""
-        self._thread.join(max(0.0, deadline_s - time.monotonic()))
-        if self._running is not None:
-            self._running.stop()
-        self._thread.join()
-
-    def _wake(self) -> None:
-        if self._running is not None:
-            self._running.wake()
-
-    def _done(self) -> bool:
-        self._ready.set()  # asked after each step: the sensors are open
-        unit = self._running
-        return (
-            self._last_ns is not None and self._clock.monotonic_ns() > self._last_ns and unit is not None and unit.idle
-        )
-
-    def _main(self) -> None:
+    @classmethod
+    def of(cls, folder: Path, options: DemoOptions) -> _Memory:
+        now_ns = time.time_ns() // NS_PER_S * NS_PER_S
         try:
-            self._running = unit = Unit(self._settings, self._clock, Publisher(self._endpoint, self._wake))
-            before = unit.stats()
-            try:
-                unit.step()
-                unit.run(self._done)
-            finally:
-                self.outcome = Outcome(self.unit, before, unit.stats())
-                unit.close()
-        except BaseException as error:
-            self.failure = error
-            raise
-        finally:
-            self._ready.set()
+            return cls(**json.loads((folder / "demo.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls(began_ns=now_ns, ended_ns=now_ns, seed=options.seed)
 
-
-def demo_fleet(count: int) -> Fleet:
-    """The first `count` hubs of the example fleet; beyond its six, copies of them under other names."""
-    examples = list(load_fleet(EXAMPLE_FLEET).hubs.values())
-    if not 1 <= count <= HUBS_MAX:
-        raise ConfigError(f"--hubs {count}: expected 1 to {HUBS_MAX}")
-    hubs = [_copy(examples[index % len(examples)], index // len(examples) + 1) for index in range(count)]
-    return Fleet({hub.id: hub for hub in hubs})
-
-
-def _copy(hub: Hub, number: int) -> Hub:
-    if number == 1:
-        return hub
-    units = [stay.model_copy(update={"id": f"{stay.id}-{number}"}) for stay in hub.units]
-    return hub.model_copy(update={"id": f"{hub.id}-{number}", "name": f"{hub.name} {number}", "units": units})
+    def save(self, folder: Path) -> None:
+        (folder / "demo.json").write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
 
 def run(options: DemoOptions) -> dict[str, Any]:
@@ -152,39 +90,53 @@ def run(options: DemoOptions) -> dict[str, Any]:
         raise ConfigError(f"--speed {options.speed:g}: expected above 0, at most {SPEED_MAX:g}")
     if options.live_s is not None and options.live_s <= 0:
         raise ConfigError(f"--for {options.live_s:g}: expected seconds, above 0")
-    fleet = demo_fleet(options.hubs)
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
     with ExitStack() as running:
         running.enter_context(locked(options.folder))
+        memory = _Memory.of(options.folder, options)
+        fleet = demo_fleet(options.hubs, memory.began_ns)
         listener = running.enter_context(listening(LOOPBACK, options.port))
+        memory.save(options.folder)
         broker = running.enter_context(EmbeddedBroker(options.folder))
-        clock = ScaledClock(max(time.time_ns(), _ended_ns(options.folder)), options.speed)
+        clock = ScaledClock(max(time.time_ns(), memory.ended_ns), options.speed)
         store = f"sqlite:{options.folder / 'store.db'}"
         collector = Collector(fleet, broker.endpoint, store, options.folder / "collector", wall_ns=clock.wall_ns)
         running.callback(collector.close)
-        web = WebServer(create_app(collector), listener, collector.live)
-        serving = threading.Thread(target=web.run, name="web")
-        collector.start()
-        while not collector.condition().ok and not ending.wait(0.02):
-            pass  # what units publish before anybody subscribed comes only when they send it again
-        serving.start()
-        running.callback(serving.join)
-        running.callback(web.end)
+        _serve(collector, WebServer(create_app(collector), listener, collector.live), running, ending)
         _say(f"live on http://{LOOPBACK}:{options.port} with {options.hubs} hubs; Ctrl-C ends it")
-        outcomes = _live(options, fleet, clock, broker.endpoint, ending)
-        _remember_end(options.folder, clock.wall_ns())
-        return count(outcomes, collector)
+        published = _live(options, memory, fleet, clock, broker.endpoint, ending)
+        memory.ended_ns = clock.wall_ns()
+        memory.save(options.folder)
+        return count(published, collector)
+
+
+def _serve(collector: Collector, web: WebServer, running: ExitStack, ending: threading.Event) -> None:
+    collector.start()
+    while not collector.condition().ok and not ending.wait(0.02):
+        pass  # what units publish before anybody subscribed comes only when they send it again
+    serving = threading.Thread(target=web.run, name="web")
+    serving.start()
+    running.callback(serving.join)
+    running.callback(web.end)
 
 
 def _live(
-    options: DemoOptions, fleet: Fleet, clock: ScaledClock, endpoint: MqttEndpoint, ending: threading.Event
-) -> list[Outcome]:
-    """People come and go until the end; then each unit delivers what it has."""
-    units = [_SimulatedUnit(fleet, unit, options.folder / "units" / unit, clock, endpoint) for unit in fleet.units]
+    options: DemoOptions,
+    memory: _Memory,
+    fleet: Fleet,
+    clock: ScaledClock,
+    endpoint: MqttEndpoint,
+    ending: threading.Event,
+) -> list[Published]:
+    """People come and go until the end, while the past is published; then each unit delivers what it has."""
+    names = [unit for unit in fleet.units if not unit.endswith(BEFORE)]
+    units = [SimulatedUnit(fleet, unit, options.folder / "units" / unit, clock, endpoint) for unit in names]
     crowd = Crowd(clock, options.seed)
+    past = PastProcess(Past(memory.began_ns, memory.seed, options.hubs), endpoint, _say)
+    published: list[Published] = []
     try:
         for unit in units:
             unit.start()
@@ -195,6 +147,9 @@ def _live(
                     if isinstance(sensor, BeamPair):
                         crowd.add_door(hub.id, unit.unit, sensor, unit.pins, unit.stamped)
         crowd.start()
+        if memory.hubs < options.hubs:
+            published += [Published(*known) for known in past.run(ending)]
+            memory.hubs = options.hubs if past.complete else memory.hubs
         ending.wait(options.live_s)
         _say("ending: the last people walk through, the units deliver what they have")
         crowd.end()
@@ -204,42 +159,32 @@ def _live(
             unit.finish(crowd.last_edge_ns)
         for unit in units:
             unit.join(deadline_s)
-    return [unit.outcome for unit in units if unit.outcome is not None]
+    outcomes = [unit.outcome for unit in units if unit.outcome is not None]
+    return published + [
+        Published(outcome.unit, outcome.after.epoch, outcome.before.max_seq + 1, outcome.after.max_seq)
+        for outcome in outcomes
+    ]
 
 
-def count(outcomes: list[Outcome], collector: Collector) -> dict[str, Any]:
-    """`published` and `lost` by the units' outboxes, `stored`, `duplicates` and `by_kind` by the store's rows."""
-    published = rows = distinct = 0
-    by_kind: dict[str, int] = {}
-    for outcome in outcomes:
-        first, last = outcome.before.max_seq + 1, outcome.after.max_seq
-        published += last - first + 1
-        if first > last:
+def count(published: list[Published], collector: Collector) -> dict[str, Any]:
+    """`published` by the units' own numbering; `stored`, `duplicates` and `by_kind` by the store's rows."""
+    rows = distinct = 0
+    by_kind = dict.fromkeys(("passage", "counter", "room", "cabinet"), 0)
+    for known in published:
+        if known.first > known.last:
             continue
-        for kind, tally in collector.store.tally(outcome.unit, outcome.after.epoch, first, last).items():
+        for kind, tally in collector.store.tally(known.unit, known.epoch, known.first, known.last).items():
             rows += tally.rows
             distinct += tally.distinct
             by_kind[kind] = by_kind.get(kind, 0) + tally.distinct
+    total = sum(known.last - known.first + 1 for known in published)
     return {
-        "published": published,
+        "published": total,
         "stored": distinct,
-        "lost": published - distinct,
+        "lost": total - distinct,
         "duplicates": rows - distinct,
-        "by_kind": {"passage": 0, **by_kind},
+        "by_kind": by_kind,
     }
-
-
-def _ended_ns(folder: Path) -> int:
-    """Where simulated time was when a faster demo ended: the next one goes on from there, never back."""
-    try:
-        ended_ns = json.loads((folder / "demo.json").read_text(encoding="utf-8"))["ended_ns"]
-        return int(ended_ns)
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _remember_end(folder: Path, wall_ns: int) -> None:
-    (folder / "demo.json").write_text(json.dumps({"ended_ns": wall_ns}) + "\n", encoding="utf-8")
 
 
 def _say(sentence: str) -> None:
