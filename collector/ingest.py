@@ -193,8 +193,8 @@ class Ingest:
         if report.clock == "unsynced" and not EARLIEST_NS <= report.t_ns <= now_ns + AHEAD_NS_MAX:
             report = report.model_copy(update={"t_ns": now_ns})  # a unit without a clock is well all the same
         _check_time(report.t_ns, now_ns)
-        self._place(address.unit, report.hub, report.t_ns)
-        return Verdict(address=address, report=report)
+        place = self._place(address.unit, report.hub, report.t_ns)
+        return Verdict(address=address, report=_within(report, max(place.since_ns, EARLIEST_NS)))
 
     def _state(self, address: Address, payload: bytes) -> Verdict:
         if not payload:
@@ -223,6 +223,16 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
         for hub, stay in fleet.stays(unit)
     ]
     return tuple(reversed(places))
+
+
+def _within(report: Health, since_ns: int) -> Health:
+    """A sensor says since when it works; for this hub that is no longer than the unit has been here."""
+    sensors = {
+        name: sensor.model_copy(update={"ok_since_ns": max(sensor.ok_since_ns, since_ns)})
+        for name, sensor in report.sensors.items()
+        if sensor.ok_since_ns is not None and sensor.ok_since_ns < since_ns
+    }
+    return report.model_copy(update={"sensors": {**report.sensors, **sensors}}) if sensors else report
 
 
 def _check_unit(address: Address, unit: str) -> None:

@@ -11,11 +11,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from collector.analysis.buckets import local_day
-from collector.analysis.footfall import QUARTER_MINUTES, Sum, counting_sensors, split, unknown_total
+from collector.analysis.footfall import Sum, counting_sensors, split, unknown_total
 from collector.answers import LastPassage, Total, UnitLive
 from collector.answers import Live as LiveAnswer
 from collector.ranges import RangeSet
-from collector.store.base import QUARTER_NS, Count, Coverage, Parcel, Store, Stored
+from collector.store.base import (
+    MINUTE_NS,
+    QUARTER_MINUTES,
+    QUARTER_NS,
+    Count,
+    Coverage,
+    Parcel,
+    Store,
+    Stored,
+    minutes_between,
+)
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import NS_PER_S, to_rfc3339
@@ -29,7 +39,6 @@ MOVES_MAX = 100_000
 PUSH_EVERY_S = 0.05
 LISTENERS_MAX = 200
 _TICK_S = 15.0
-_MINUTE_NS = 60 * NS_PER_S
 
 
 @dataclass(slots=True)
@@ -45,7 +54,7 @@ class _Day:
     inside_fresh: bool = True
     base: int = 0  # people inside before the first of `moves`
     seeded_minutes: dict[tuple[int, str], int] = field(default_factory=dict)  # (quarter, entrance)
-    minutes: dict[tuple[int, str], set[int]] = field(default_factory=lambda: defaultdict(set))
+    minutes: dict[tuple[int, str], int] = field(default_factory=lambda: defaultdict(int))  # a bit each
 
     def move(self, t_ns: int, persons: int) -> None:
         if self.moves and t_ns < self.moves[-1][0]:
@@ -69,7 +78,7 @@ class _Day:
     def watched_minutes(self) -> int:
         keys = self.seeded_minutes.keys() | self.minutes.keys()
         return sum(
-            min(QUARTER_MINUTES, self.seeded_minutes.get(key, 0) + len(self.minutes.get(key, ()))) for key in keys
+            min(QUARTER_MINUTES, self.seeded_minutes.get(key, 0) + self.minutes.get(key, 0).bit_count()) for key in keys
         )
 
 
@@ -115,7 +124,7 @@ class _Hub:
         quarter_ns = t_ns - t_ns % QUARTER_NS
         key = (quarter_ns, event.entrance or "")
         day.move(t_ns, _count(event, day.counts[quarter_ns]))
-        day.minutes[key].add(t_ns // _MINUTE_NS)
+        day.minutes[key] |= 1 << (t_ns - quarter_ns) // MINUTE_NS
         if type(event) is Passage:
             self._remember(event)
         self.dirty = True
@@ -129,13 +138,15 @@ class _Hub:
             del self.last[0]
 
     def report(self, report: Health) -> None:
-        quarter_ns = report.t_ns // QUARTER_NS * QUARTER_NS
-        if not self.day.start_ns <= quarter_ns < self.day.end_ns:
+        if not self.day.start_ns <= report.t_ns < self.day.end_ns:
             return
         for name, sensor in report.sensors.items():
             entrance = self.entrances.get((report.unit, name))
-            if entrance is not None and sensor.ok:
-                self.day.minutes[quarter_ns, entrance].add(report.t_ns // _MINUTE_NS)
+            if entrance is None or not sensor.ok:
+                continue
+            since_ns = report.t_ns if sensor.ok_since_ns is None else max(sensor.ok_since_ns, self.day.start_ns)
+            for quarter_ns, bits in minutes_between(since_ns, report.t_ns):
+                self.day.minutes[quarter_ns, entrance] |= bits
         self.dirty = True
 
     def seed(self, stored: Iterable[Stored], coverage: Iterable[Coverage]) -> None:
@@ -174,7 +185,7 @@ class _Hub:
         watched = day.watched_minutes()
         if not watched:
             return unknown_total(), unknown_total()
-        minutes = max(1.0, (now_ns - day.start_ns) / _MINUTE_NS) * max(1, len(self.hub.entrances))
+        minutes = max(1.0, (now_ns - day.start_ns) / MINUTE_NS) * max(1, len(self.hub.entrances))
         completeness = min(1.0, round(watched / minutes, 4))
         visits = Sum()
         inside = Sum(day.people_inside())

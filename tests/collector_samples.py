@@ -50,7 +50,7 @@ def parcel(*events: Event, unit: str = "door", epoch: str = EPOCH) -> Parcel:
     return Parcel(unit, epoch, events)
 
 
-def health(t_ns: int, *, ok: bool = True, unit: str = "door", **fields: Any) -> Health:
+def health(t_ns: int, *, ok: bool = True, ok_since_ns: int | None = None, unit: str = "door", **fields: Any) -> Health:
     base: dict[str, Any] = {
         "v": 1,
         "unit": unit,
@@ -61,7 +61,7 @@ def health(t_ns: int, *, ok: bool = True, unit: str = "door", **fields: Any) -> 
         "clock": "synced",
         "uptime_s": 60.0,
         "version": "1",
-        "sensors": {"beams": {"in": 3, "out": 2, "edges": 20, "ok": ok}},
+        "sensors": {"beams": {"in": 3, "out": 2, "edges": 20, "ok": ok, "ok_since_ns": ok_since_ns}},
         "outbox": {"depth": 0},
     }
     return Health.model_validate(base | fields)

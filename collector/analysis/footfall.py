@@ -11,12 +11,11 @@ from itertools import pairwise
 
 from collector.analysis.buckets import edges, local_rfc3339
 from collector.answers import Bucket, Footfall, FootfallBucket, Lineage, Total
-from collector.store.base import QUARTER_NS, Count, Coverage, Quarter, Store
+from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, Quarter, Store
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 
 BUCKETS_MAX = 10_000
-QUARTER_MINUTES = 15
 Z_95 = 1.959964
 """Standard deviations on either side that hold 95 % of a normal distribution."""
 
@@ -130,7 +129,7 @@ def _query(time: str) -> str:
 
 
 def _minutes(start_ns: int, end_ns: int) -> float:
-    return max(0, end_ns - start_ns) / (60 * 1_000_000_000)
+    return max(0, end_ns - start_ns) / MINUTE_NS
 
 
 def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]) -> list[_Stretch]:

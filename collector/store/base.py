@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from firmware_cfg.errors import FoyerError
 from firmware_cfg.wire import Event, Health, Kind
 
-QUARTER_NS = 15 * 60 * 1_000_000_000
+MINUTE_NS = 60 * 1_000_000_000
+QUARTER_MINUTES = 15
+QUARTER_NS = QUARTER_MINUTES * MINUTE_NS
 SEQ_MAX = 2**53 - 1
 
 
@@ -73,7 +75,10 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """In how many minutes of the 15 from `t_ns` the unit reported, and reported this sensor as working."""
+    """In how many minutes of the 15 from `t_ns` the sensor is known to have worked, or the unit, as sensor `unit`.
+
+    Those in which it was reported to work, and those from `ok_since_ns` of such a report until that report.
+    """
 
     t_ns: int
     unit: str
@@ -87,6 +92,19 @@ class Tally:
 
     rows: int
     distinct: int
+
+
+def minutes_between(since_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
+    """The minutes that `since_ns`..`until_ns` touches, newest first: start of the quarter, a bit for each minute in it.
+
+    Nothing where `since_ns` is later than `until_ns`.
+    """
+    first, last = since_ns // MINUTE_NS, until_ns // MINUTE_NS
+    quarter = last // QUARTER_MINUTES * QUARTER_MINUTES
+    while last >= first:
+        low = max(first, quarter) - quarter
+        yield quarter * MINUTE_NS, (2 << (last - quarter)) - (1 << low)
+        last, quarter = quarter - 1, quarter - QUARTER_MINUTES
 
 
 class Store(ABC):
@@ -115,7 +133,7 @@ class Store(ABC):
 
     @abstractmethod
     def coverage_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Coverage]:
-        """Minutes with a health report per quarter, unit and working sensor; quarters without one are left out."""
+        """Watched minutes per quarter, unit and sensor; quarters without any are left out."""
 
     @abstractmethod
     def events(

@@ -75,6 +75,7 @@ _SENSOR_FIELDS = (
     Column("edges", "edges", "int"),
     Column("lost_edges", "lost_edges", "int"),
     Column("chatter", "chatter", "int"),
+    Column("ok_since_ns", "ok_since_ns", "int"),
     Column("ok", "ok", "bool"),
 )
 HEALTH_COLUMNS = (*_HEALTH_FIELDS, *_SENSOR_FIELDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from collector.store.base import (
+    QUARTER_MINUTES,
     QUARTER_NS,
     SEQ_MAX,
     Count,
@@ -24,13 +25,13 @@ from collector.store.base import (
     Stored,
     StoreUnavailable,
     Tally,
+    minutes_between,
 )
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, Column, getter, health_rows
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import KINDS, Event, Health, Kind
 
 SCHEMA = 1
-_MINUTE_NS = 60 * 1_000_000_000
 _SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "word": "TEXT", "str": "TEXT", "json": "TEXT"}
 _WAIT_S = 5.0
 _CACHE_MAX = 100_000
@@ -98,8 +99,7 @@ SELECT q.t_ns, s.unit, s.sensor, s.entrance,
 FROM series s JOIN quarter q ON q.series = s.id
 WHERE s.hub = ? AND q.t_ns >= ? AND q.t_ns < ?
 ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
-_COVER_SQL = """INSERT INTO coverage VALUES (?, ?, ?)
-ON CONFLICT (series, t_ns) DO UPDATE SET minutes = minutes | excluded.minutes"""
+_FULL = (1 << QUARTER_MINUTES) - 1
 _COVERAGE_SQL = """
 SELECT c.t_ns, s.unit, s.sensor, c.minutes FROM series s JOIN coverage c ON c.series = s.id
 WHERE s.hub = ? AND s.kind = 'health' AND c.t_ns >= ? AND c.t_ns < ?
@@ -171,7 +171,10 @@ class EmbeddedStore(Store):
             if reports:
                 rows = list(self._health_rows(reports))
                 db.executemany(_INSERT_HEALTH, rows)
-                db.executemany(_COVER_SQL, (_cover(row) for row in rows if row[-1] is not False))  # ok, or of the unit
+                for series, t_ns, *values in rows:
+                    ok_since_ns, ok = values[-2:]
+                    if ok is not False:  # of a sensor that works, or of the unit
+                        self._cover(series, t_ns, ok_since_ns)
         return []
 
     def _rows(self, parcels: Sequence[Parcel]) -> dict[Kind, list[tuple[Any, ...]]]:
@@ -195,6 +198,17 @@ class EmbeddedStore(Store):
                 place = (report.unit, "health", report.hub, sensor, None, None)
                 series = self._series.get(place) or self._series_id(place)
                 yield (series, report.t_ns, *values)
+
+    def _cover(self, series: int, t_ns: int, since_ns: int | None) -> None:
+        """Back to `since_ns`, or to the first quarter that is full: whoever filled it went on from there."""
+        for quarter_ns, bits in minutes_between(t_ns if since_ns is None else since_ns, t_ns):
+            key = (series, quarter_ns)
+            row = self._db.execute("SELECT minutes FROM coverage WHERE series = ? AND t_ns = ?", key).fetchone()
+            known = row[0] if row else 0
+            if known | bits != known:
+                self._db.execute("INSERT OR REPLACE INTO coverage VALUES (?, ?, ?)", (*key, known | bits))
+            elif known == _FULL and quarter_ns + QUARTER_NS <= t_ns:
+                return
 
     def _series_id(self, place: tuple[Any, ...]) -> int:
         unit, kind, hub, sensor, entrance, room = place
@@ -274,13 +288,6 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("PRAGMA cache_size = -16384")
     return db
-
-
-def _cover(row: tuple[Any, ...]) -> tuple[int, int, int]:
-    """Series, quarter of an hour, and the bit of the minute, of a row of health."""
-    series, t_ns = row[:2]
-    in_quarter_ns = t_ns % QUARTER_NS
-    return series, t_ns - in_quarter_ns, 1 << in_quarter_ns // _MINUTE_NS
 
 
 def _stored(kind: Kind, hub: str, row: tuple[Any, ...]) -> Stored:

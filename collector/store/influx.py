@@ -20,6 +20,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from collector.store.base import (
+    QUARTER_MINUTES,
     SEQ_MAX,
     Count,
     Coverage,
@@ -30,6 +31,7 @@ from collector.store.base import (
     Stored,
     StoreUnavailable,
     Tally,
+    minutes_between,
 )
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, getter, health_rows
 from collector.store.lines import Measurement, key_text, literal
@@ -38,6 +40,8 @@ from firmware_cfg.wire import KINDS, Health, Kind
 
 TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 60.0
+_LOOK_AHEAD_NS = 24 * 3600 * 1_000_000_000
+"""A report up to this much after a stretch still vouches for it."""
 _BAD_DATA = (400, 413, 422)
 _NO_SUCH_PAGE = b"404 page not found"
 _OK = 300
@@ -267,16 +271,29 @@ class InfluxStore(Store):
         ]
 
     def coverage_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Coverage]:
-        found: list[Coverage] = []
-        window = f"hub = {literal(hub)} AND time >= {start_ns} AND time < {end_ns}"
+        found: dict[tuple[int, str, str], int] = {}
         for column, condition in (("uptime_s", f"sensor = '{UNIT_ROW}'"), ("edges", "ok = true")):
+            window = f"hub = {literal(hub)} AND time >= {start_ns} AND time < {end_ns}"
             q = f"""SELECT count(n) AS minutes FROM (SELECT count({column}) AS n FROM health WHERE {window}
                 AND {condition} GROUP BY time(1m), unit, sensor fill(none))
                 WHERE time >= {start_ns} AND time < {end_ns} GROUP BY time(15m), unit, sensor fill(none)"""  # noqa: S608 - checked names
-            found += [
-                Coverage(row["time"], tags["unit"], tags["sensor"], int(row["minutes"])) for tags, row in self._query(q)
-            ]
-        return sorted(found, key=lambda cover: (cover.t_ns, cover.unit, cover.sensor))
+            for tags, row in self._query(q):
+                found[row["time"], tags["unit"], tags["sensor"]] = int(row["minutes"])
+        self._cover_back(found, hub, start_ns, end_ns)
+        return [Coverage(*key, minutes) for key, minutes in sorted(found.items())]
+
+    def _cover_back(self, found: dict[tuple[int, str, str], int], hub: str, start_ns: int, end_ns: int) -> None:
+        """Add the whole quarters, and the first part of one, that each quarter's last report vouches for."""
+        q = f"""SELECT last(ok_since_ns) AS since FROM health WHERE hub = {literal(hub)} AND ok = true
+            AND time >= {start_ns} AND time < {end_ns + _LOOK_AHEAD_NS} GROUP BY time(15m), unit, sensor fill(none)"""  # noqa: S608 - checked names
+        for tags, row in self._query(q):
+            until_ns = min(row["time"], end_ns) - 1
+            for quarter_ns, bits in minutes_between(max(int(row["since"]), start_ns), until_ns):
+                key = (quarter_ns, tags["unit"], tags["sensor"])
+                known = found.get(key, 0)
+                if known == QUARTER_MINUTES:
+                    break
+                found[key] = max(known, bits.bit_count())
 
     def events(
         self, kind: Kind, hub: str, start_ns: int, end_ns: int, *, limit: int, newest_first: bool = False

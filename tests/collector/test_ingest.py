@@ -222,6 +222,15 @@ def test_health_is_kept_and_answered() -> None:
     assert verdict.address is not None
 
 
+def test_a_sensor_worked_at_a_hub_no_longer_than_its_unit_was_there() -> None:
+    arrived_ns = 1_782_864_000 * 10**9  # 2026-07-01
+    report = health(unit="pop-up", hub="south", sensors={"beams": {"ok_since_ns": 5}, "radar": {}})
+    verdict = judge(report, "foyer/v1/south/pop-up/health")
+    assert verdict.report is not None
+    assert verdict.report.sensors["beams"].ok_since_ns == arrived_ns
+    assert verdict.report.sensors["radar"].ok_since_ns is None
+
+
 def test_health_of_a_unit_without_a_clock_is_dated_on_arrival() -> None:
     verdict = judge(health(clock="unsynced", t_ns=5), "foyer/v1/north/door/health")
     assert verdict.report is not None

@@ -152,6 +152,11 @@ def test_completeness_is_the_watched_share_of_today(live: Live, tmp_path: Path) 
     store.close()
 
 
+def test_one_report_vouches_for_the_day_since_its_sensor_works(live: Live) -> None:
+    live.stored([], [health(NOW_NS - MINUTE_NS, ok_since_ns=MIDNIGHT_NS - 9 * MINUTE_NS)])
+    assert live.snapshot("north").visits_today.completeness == 1.0
+
+
 def test_unsure_passages_widen_the_interval(live: Live) -> None:
     live.stored([parcel(*(at(seq, 60, confidence=0.9) for seq in range(1, 101)))])
     answer = live.snapshot("north")

@@ -190,6 +190,23 @@ def test_coverage_counts_minutes_of_units_and_of_working_sensors(store: Store) -
     ]
 
 
+def test_a_report_vouches_for_the_time_since_its_sensor_works(store: Store) -> None:
+    since_ns = T0_NS + 5 * MINUTE_NS
+    store.write([], [health(T0_NS + 4 * QUARTER_NS, ok_since_ns=since_ns)])
+    expected = [(0, 10), (1, 15), (2, 15), (3, 15), (4, 1)]
+
+    def beams(start_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        found = store.coverage_15m("north", start_ns, end_ns)
+        return [((cover.t_ns - T0_NS) // QUARTER_NS, cover.minutes) for cover in found if cover.sensor == "beams"]
+
+    assert beams(T0_NS, T0_NS + 5 * QUARTER_NS) == expected
+    assert beams(T0_NS + QUARTER_NS, T0_NS + 3 * QUARTER_NS) == expected[1:3]  # the report itself came later
+    store.write([], [health(T0_NS + 8 * QUARTER_NS, ok_since_ns=since_ns)])
+    store.write([], [health(T0_NS + 6 * QUARTER_NS, ok_since_ns=since_ns)])  # late
+    full = [(number, 15) for number in range(1, 8)]
+    assert beams(T0_NS, T0_NS + 9 * QUARTER_NS) == [(0, 10), *full, (8, 1)]
+
+
 def test_a_tally_is_of_one_outbox_and_range(store: Store) -> None:
     store.write([parcel(*(passage(seq) for seq in range(1, 11)), counter(11, T0_NS + 11, 1, 0))])
     store.write([parcel(passage(1, T0_NS + 100), epoch=OTHER_EPOCH)])
