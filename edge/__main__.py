@@ -9,7 +9,7 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ from edge.clock import SystemClock
 from edge.errors import StateError
 from edge.outbox import OutboxSettings
 from edge.publisher import Publisher, TlsFiles
+from edge.sensors.base import Chips
 from edge.unit import Replacement, Unit, UnitSettings, present_stay
 from firmware_cfg.endpoint import parse_mqtt_url
 from firmware_cfg.errors import ConfigError, FoyerError
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=_speed, default=1.0, metavar="N|max", help="how fast recordings are fed (default: 1)")
     add("--again", action="store_true", help="feed recordings from the start although they were fed before")
     add("--exit-when-done", action="store_true", help="end when every recording is fed and every event acked")
-    add("--pin-factory", metavar="NAME", help="a gpiozero pin factory such as lgpio or mock (default: the machine's)")
+    add("--pin-factory", metavar="NAME", help="read every pin by this gpiozero pin factory, such as lgpio or mock")
     add("--outbox-mib", type=_mebibytes, default=256, metavar="N", help="how much disk events may take (default: 256)")
     add("--tls-ca", type=Path, metavar="FILE", help="who signs the broker's certificate, if no public authority does")
     add("--tls-cert", type=Path, metavar="FILE", help="this unit's certificate (PEM)")
@@ -130,7 +131,7 @@ def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: An
     return rec.RecordingSensor(config, path, options.speed, memo)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, chips: Chips | None = None) -> int:
     """The unit until it is stopped; raises FoyerError where it cannot begin."""
     endpoint = parse_mqtt_url(options.mqtt)
     fleet = load_fleet(options.fleet)
@@ -150,7 +151,8 @@ def run(options: argparse.Namespace) -> int:
             folder=options.state,
             version=_version(),
             outbox=OutboxSettings(limit_bytes=options.outbox_mib * 1024 * 1024),
-            pin_factory=_pin_factory(options.pin_factory, clock),
+            pin_factory=_pin_factory(options.pin_factory, clock) if options.pin_factory else None,
+            chips=chips,
             replace=replace,
         )
         unit = Unit(settings, clock, publisher)
@@ -164,7 +166,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if stored and not unit.failed else 1
 
 
-def _pin_factory(name: str | None, clock: SystemClock) -> Any:
+def _pin_factory(name: str, clock: SystemClock) -> Callable[[], Any]:
     def factory() -> Any:
         if name == "mock":
             from edge.sensors.mock import ClockFactory  # noqa: PLC0415 - only where it is asked for
@@ -184,11 +186,11 @@ def _version() -> str:
         return "unknown"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; its exit code."""
+def main(argv: list[str] | None = None, chips: Chips | None = None) -> int:
+    """Run the command line; its exit code. `chips` stand in for the machine's GPIO chips."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
     try:
-        return run(parser().parse_args(argv))
+        return run(parser().parse_args(argv), chips)
     except FoyerError as error:
         print(f"foyer: {error}", file=sys.stderr)
         return error.exit_code

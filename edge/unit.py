@@ -33,7 +33,7 @@ from edge.drafts import Draft, OutboxStats
 from edge.errors import SensorError
 from edge.link import Connected, Disconnected, Identity, Link, Received
 from edge.outbox import Outbox, OutboxSettings
-from edge.sensors.base import Driver, Surroundings, machine_pins
+from edge.sensors.base import Chips, Driver, Surroundings
 from edge.sensors.kinds import make
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet
@@ -53,7 +53,7 @@ FULLNESS_MAX = 0.8
 
 @dataclass(frozen=True, slots=True)
 class UnitSettings:
-    """`pin_factory` gives the gpiozero factory of all pins, made when a GPIO sensor first needs it.
+    """`pin_factory` and `chips`: see `Surroundings`.
 
     `replace` makes drivers in place of configured sensors, given what was last remembered for them by `memo_key`.
     """
@@ -63,7 +63,8 @@ class UnitSettings:
     folder: Path
     version: str = ""
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
-    pin_factory: Callable[[], Any] = machine_pins
+    pin_factory: Callable[[], Any] | None = None
+    chips: Chips | None = None
     replace: dict[str, Replacement] = field(default_factory=dict)
 
 
@@ -205,7 +206,8 @@ class Unit:
 
     def _make_sensors(self) -> list[_Sensor]:
         memos = {config.name: self._outbox.memo(f"sensor:{config.name}") for config in self._stay.sensors}
-        around = Surroundings(self._clock, self.wake, self._settings.pin_factory, memos, self._hub)
+        settings = self._settings
+        around = Surroundings(self._clock, self.wake, settings.pin_factory, memos, self._hub, settings.chips)
         sensors = []
         for config in self._stay.sensors:
             instead = self._settings.replace.get(config.name)

@@ -28,7 +28,7 @@ class _Sensor(ConfigModel):
             raise ValueError(f"{UNIT_ITSELF!r} means the unit itself; give the sensor another name")
         return value
 
-    def pins(self) -> list[int]:
+    def pins(self) -> list[str]:
         """The GPIO pins this sensor has for itself."""
         return []
 
@@ -40,8 +40,32 @@ class _Sensor(ConfigModel):
 GpioPin = Annotated[int, Field(ge=0, le=27)]
 
 
-class BeamPair(_Sensor):
-    """Two light beams across an entrance. Pins are BCM numbers; `blocked` is the pin's level with the beam blocked."""
+class PinsConfig(_Sensor):
+    """Reads GPIO pins, which are BCM numbers, by the kernel's own interface (`gpiod`) or by gpiozero.
+
+    `chip` is the label of the GPIO chip that has them, where it is not a Raspberry Pi's own.
+    """
+
+    driver: Literal["gpiod", "gpiozero"] = "gpiod"
+    chip: Annotated[str, Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_that_knows_chips(self) -> Self:
+        if self.chip is not None and self.driver == "gpiozero":
+            raise ValueError("chip is for driver gpiod; gpiozero finds a Raspberry Pi's own by itself")
+        return self
+
+    def pins(self) -> list[str]:
+        of_chip = f" of {self.chip}" if self.chip else ""
+        return [f"{pin}{of_chip}" for pin in self.numbers()]
+
+    def numbers(self) -> list[int]:
+        """Its pins' numbers, of those that are fitted."""
+        raise NotImplementedError
+
+
+class BeamPair(PinsConfig):
+    """Two light beams across an entrance; `blocked` is the pin's level with the beam blocked."""
 
     kind: Literal["beam-pair"]
     entrance: Name
@@ -57,7 +81,7 @@ class BeamPair(_Sensor):
             raise ValueError(f"outer_pin and inner_pin are both {self.outer_pin}; each beam needs a pin of its own")
         return self
 
-    def pins(self) -> list[int]:
+    def numbers(self) -> list[int]:
         return [self.outer_pin, self.inner_pin]
 
 
@@ -71,7 +95,7 @@ REGISTERS_EACH = 2
 REGISTERS_AT_ONCE = 125  # as Modbus has it
 
 
-class Cabinet(_Sensor):
+class Cabinet(PinsConfig):
     """A defibrillator cabinet's contacts and thermometer; what has no pin or path is not fitted.
 
     Contacts close to ground when all is well (door shut, AED in its place, mains on), so that a cut wire alarms;
@@ -97,7 +121,7 @@ class Cabinet(_Sensor):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if not self.pins() and self.temperature is None:
+        if not self.numbers() and self.temperature is None:
             raise ValueError("nothing is fitted; give door_pin, aed_pin, mains_pin, light_pin or temperature")
         for part in self.inverted:
             if getattr(self, f"{part}_pin") is None:
@@ -106,7 +130,7 @@ class Cabinet(_Sensor):
             raise ValueError(f"frost_c {self.frost_c}, cold_c {self.cold_c}, heat_c {self.heat_c} must rise")
         return self
 
-    def pins(self) -> list[int]:
+    def numbers(self) -> list[int]:
         return [pin for pin in (self.door_pin, self.aed_pin, self.mains_pin, self.light_pin) if pin is not None]
 
 
@@ -121,7 +145,7 @@ class RoomWeights(ConfigModel):
     clear: Annotated[float, Field(ge=0, le=10)] = 2.0
 
 
-class RoomPresence(_Sensor):
+class RoomPresence(PinsConfig):
     """Whether somebody is in a room, by PIR, presence radar and door contact; what has no pin or port is not fitted.
 
     A PIR's line is high while it sees movement and `pir_hold_s` longer. The door's contact closes to ground when the
@@ -156,7 +180,7 @@ class RoomPresence(_Sensor):
             raise ValueError("vacant_after_min is less than vacant_after_door_min")
         return self
 
-    def pins(self) -> list[int]:
+    def numbers(self) -> list[int]:
         return [pin for pin in (self.pir_pin, self.door_pin) if pin is not None]
 
     def ports(self) -> list[str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.clock import Clock, Instant
 from edge.drafts import Noticed, Reading, SensorStats
 from firmware_cfg.schema import Hub
+
+if TYPE_CHECKING:
+    import gpiod
+
+Chips = Callable[[], "Iterator[gpiod.Chip]"]
+"""Gives the machine's GPIO chips, each opened when it is asked for; raises OSError."""
 
 
 class Driver(Protocol):
@@ -52,7 +57,10 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """A line's change: monotonic ns, line 0 (outer) or 1 (inner), level 1 where the beam is blocked."""
+    """A line's change: monotonic ns, the line's place among its sensor's, and the level it has now.
+
+    Of a pair of beams: line 0 (outer) or 1 (inner), level 1 where the beam is blocked.
+    """
 
     t_ns: int
     line: int
@@ -60,14 +68,17 @@ class Edge:
 
 
 class EdgeSource(Protocol):
-    """Delivers edges from whatever thread sees them."""
+    """Delivers the edges of one sensor's lines, whatever thread sees them. No call waits for an edge."""
 
-    def open(self) -> tuple[int, int]:
-        """Begin, and give back both lines' levels now; raises SensorError."""
+    def open(self) -> tuple[int, ...]:
+        """Begin, and give back the lines' levels now; raises SensorError naming the key and how to mend it."""
         ...
 
     def take(self, until_ns: int) -> list[Edge]:
-        """Edges up to that time which were not taken before, in the order of time."""
+        """Edges up to that time which were not taken before, in the order of time; also after `close`.
+
+        Raises SensorError, and is closed, where the lines went away and nothing is left to take.
+        """
         ...
 
     def waiting_ns(self) -> int | None:
@@ -76,18 +87,10 @@ class EdgeSource(Protocol):
 
     @property
     def lost(self) -> int:
-        """How many edges came when there was no room, since `open`."""
+        """How many edges are known to have been lost since `open`: there was no room, or their numbers are missing."""
         ...
 
     def close(self) -> None: ...
-
-
-@functools.cache
-def machine_pins() -> Any:
-    """The pin factory that gpiozero finds on this machine; kept once it is found."""
-    from edge.sensors.gpio import load_factory  # noqa: PLC0415 - only a unit with GPIO sensors needs it
-
-    return load_factory()
 
 
 @dataclass(slots=True)
@@ -97,8 +100,11 @@ class Surroundings:
     clock: Clock
     wake: Callable[[], None] = lambda: None
     """To be called, from any thread, when `poll` has something."""
-    pin_factory: Callable[[], Any] = machine_pins
-    """Makes or gives the gpiozero factory of all pins; raises what its libraries raise."""
+    pin_factory: Callable[[], Any] | None = None
+    """Gives the gpiozero factory of all pins, in place of the drivers that are configured; raises FactoryError or what
+    its libraries raise."""
     memos: dict[str, Any] = field(default_factory=dict)
     hub: Hub | None = None
     """The building that the sensors are in, where that is known."""
+    chips: Chips | None = None
+    """In place of the machine's GPIO chips."""

@@ -7,8 +7,10 @@ from typing import Any
 from edge.clock import Instant
 from edge.counting import FOREVER_NS, Door, DoorSettings
 from edge.drafts import Mark, Noticed, Reading, SensorStats
-from edge.sensors.base import EdgeSource, Surroundings
+from edge.errors import SensorError
+from edge.sensors.base import Edge, EdgeSource, Surroundings
 from edge.sensors.counts import Tally, readings, restored_door, same_settings
+from edge.sensors.lines import GpioLine, edge_source
 from firmware_cfg.schema import BeamPair
 from firmware_cfg.times import NS_PER_MS
 
@@ -20,18 +22,14 @@ def door_settings(config: BeamPair) -> DoorSettings:
     return DoorSettings(separation_m=config.separation_m, debounce_ns=round(config.debounce_ms * NS_PER_MS))
 
 
-def make(config: BeamPair, around: Surroundings) -> BeamPairSensor:
-    from edge.sensors.gpio import GpioEdges  # noqa: PLC0415 - only where there is no other source
+def beam_lines(config: BeamPair) -> list[GpioLine]:
+    """Level 1 is a blocked beam. Both lines are pulled up: a beam sensor's optocoupler pulls its line low."""
+    pins = (("outer_pin", config.outer_pin), ("inner_pin", config.inner_pin))
+    return [GpioLine(key, pin, config.blocked == "high", pull_up=True) for key, pin in pins]
 
-    source = GpioEdges(
-        config.name,
-        (("outer_pin", config.outer_pin), ("inner_pin", config.inner_pin)),
-        blocked_high=config.blocked == "high",
-        clock=around.clock,
-        wake=around.wake,
-        factory=around.pin_factory,
-    )
-    return BeamPairSensor(config, source, around.memos.get(config.name))
+
+def make(config: BeamPair, around: Surroundings) -> BeamPairSensor:
+    return BeamPairSensor(config, edge_source(config, beam_lines(config), around), around.memos.get(config.name))
 
 
 class BeamPairSensor:
@@ -57,7 +55,8 @@ class BeamPairSensor:
             self._tally.restore(memo["tally"])
 
     def open(self, now: Instant) -> None:
-        levels = self._source.open()
+        outer, inner = self._source.open()
+        levels = outer, inner
         self._lost = 0
         before = restored_door(self._last, self.name)
         if before and self._last and self._boot == now.boot and same_settings(self._last, self._settings):
@@ -75,7 +74,7 @@ class BeamPairSensor:
         door = self._door
         if door is not None:
             until_ns = now.mono_ns - REORDER_NS
-            for edge in self._source.take(until_ns):
+            for edge in self._taken(until_ns):
                 self._feed(door, max(edge.t_ns, door.now_ns), edge.line, edge.level)
             if until_ns > door.now_ns:
                 self._take(door.advance(until_ns))
@@ -108,6 +107,13 @@ class BeamPairSensor:
             for edge in self._source.take(FOREVER_NS):
                 self._feed(self._door, max(edge.t_ns, self._door.now_ns), edge.line, edge.level)
             self._last, self._door = self._door.snapshot(), None
+
+    def _taken(self, until_ns: int) -> list[Edge]:
+        try:
+            return self._source.take(until_ns)
+        except SensorError:
+            self.close()
+            raise
 
     def _feed(self, door: Door, t_ns: int, line: int, level: int) -> None:
         self._tally.edge(t_ns, line)

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from edge.clock import Instant
 from edge.drafts import Mark, Noticed, Reading, SensorStats
-from edge.sensors.base import Surroundings
+from edge.sensors.base import EdgeSource, Surroundings
 from edge.sensors.cabinet_rules import CabinetRules, CabinetSettings, Part, Status
-from edge.sensors.gpio import GpioLine, GpioLines
+from edge.sensors.lines import GpioLine, edge_source
 from edge.sensors.one_wire import OneWireError, Thermometer
 from firmware_cfg.schema import DefibrillatorCabinet
 from firmware_cfg.sensors import Cabinet
@@ -56,9 +56,7 @@ def contact_lines(config: Cabinet) -> dict[Input, GpioLine]:
 def make(config: Cabinet, around: Surroundings) -> CabinetSensor:
     named = contact_lines(config)
     hub = around.hub
-    lines = GpioLines(
-        config.name, list(named.values()), clock=around.clock, wake=around.wake, factory=around.pin_factory
-    )
+    lines = edge_source(config, list(named.values()), around)
     thermometer = None if config.temperature is None else Thermometer(config.temperature, around.clock, around.wake)
     return CabinetSensor(
         config.name,
@@ -82,7 +80,7 @@ class CabinetSensor:
         self,
         name: str,
         settings: CabinetSettings,
-        lines: GpioLines,
+        lines: EdgeSource,
         inputs: list[Input],
         thermometer: Thermometer | None,
         *,

@@ -2,49 +2,64 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
+import functools
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 from edge.clock import Clock
 from edge.errors import SensorError
 from edge.sensors.base import Edge
+from edge.sensors.lines import EdgeQueue, GpioLine
 from firmware_cfg.times import NS_PER_S
 
-WAITING_MAX = 4096  # a doorway has less than 50 edges a second
+MACHINE_FACTORY = "lgpio"
+"""The only one of gpiozero's factories for a Raspberry Pi whose edges carry the kernel's time and level."""
 _CALLBACK_LAG_NS_MAX = 60 * NS_PER_S
 
 
-def load_factory(name: str | None = None) -> Any:
-    """A pin factory of that gpiozero name, or the one for this machine; raises whatever its libraries raise."""
-    import gpiozero  # noqa: PLC0415 - only a unit with GPIO sensors pays for it
+class FactoryError(Exception):
+    """There is no such pin factory here. `key` is where it was asked for."""
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # each factory that is tried and does not fit warns
-        if name is None:
-            return gpiozero.Device._default_pin_factory()  # noqa: SLF001 - ensure_pin_factory keeps it for the whole process
-        from importlib.metadata import entry_points  # noqa: PLC0415 - see above
+    def __init__(self, key: str, what: str, mend: str) -> None:
+        super().__init__(f"{key}: {what}; {mend}")
+        self.key, self.what, self.mend = key, what, mend
 
-        found = {point.name: point for point in entry_points(group="gpiozero_pin_factories")}
-        if name not in found:
-            raise ValueError(f"no pin factory {name!r}; there are {', '.join(sorted(found))}")
+
+def load_factory(name: str) -> Any:
+    """The pin factory of that gpiozero name and no other; raises FactoryError."""
+    found = {point.name: point for point in entry_points(group="gpiozero_pin_factories")}
+    key = f"--pin-factory {name}"
+    if name not in found:
+        raise FactoryError(key, "gpiozero has none of that name", f"it has {', '.join(sorted(found))}")
+    try:
         return found[name].load()()
+    except Exception as error:
+        what = f"cannot be used ({str(error) or type(error).__name__})"
+        raise FactoryError(key, what, "install what it needs, or name another") from error
 
 
-@dataclass(frozen=True, slots=True)
-class GpioLine:
-    """One pin: `key` is where the configuration names it, `one_high` whether level 1 is its high."""
+@functools.cache
+def machine_pins() -> Any:
+    """The pins by lgpio, kept once they are found; raises FactoryError.
 
-    key: str
-    pin: int
-    one_high: bool
-    pull_up: bool
+    gpiozero itself would fall back to factories that miss and misdate edges, or take whichever the environment names.
+    """
+    wanted = os.environ.get("GPIOZERO_PIN_FACTORY", MACHINE_FACTORY)
+    if wanted != MACHINE_FACTORY:
+        mend = f"unset it, or say --pin-factory {wanted} if it is meant"
+        raise FactoryError("driver gpiozero", f"GPIOZERO_PIN_FACTORY is {wanted!r}", mend)
+    try:
+        return load_factory(MACHINE_FACTORY)
+    except FactoryError as error:
+        what = f"{MACHINE_FACTORY} {error.what}, and what gpiozero would fall back to loses edges"
+        mend = f'install {MACHINE_FACTORY}, say driver = "gpiod", or name another with --pin-factory'
+        raise FactoryError("driver gpiozero", what, mend) from error
 
 
 class GpioLines:
-    """Pins of one sensor; edges carry a line's place in `lines`."""
+    """Pins of one sensor; an EdgeSource."""
 
     def __init__(
         self,
@@ -60,14 +75,12 @@ class GpioLines:
         self._clock = clock
         self._wake = wake
         self._factory = factory
-        self._lock = threading.Lock()
-        self._waiting: list[Edge] = []
-        self._lost = 0
+        self._queue = EdgeQueue()
         self._devices: list[Any] = []
         self._watches: list[_Watch] = []  # gpiozero holds callbacks weakly
 
     def open(self) -> tuple[int, ...]:
-        """Begin, and give back the lines' levels now; raises SensorError."""
+        self._queue = EdgeQueue()
         line = self._lines[0]
         try:
             factory = self._factory()
@@ -83,6 +96,8 @@ class GpioLines:
                 self._watches.append(watch)
                 device.pin.when_changed = watch.changed
             return tuple(self._level(index, device.pin.state) for index, device in enumerate(self._devices))
+        except FactoryError as error:
+            raise SensorError(self._sensor, error.key, error.what, error.mend) from error
         except Exception as error:
             self.close()
             what = str(error) or type(error).__name__
@@ -90,19 +105,14 @@ class GpioLines:
             raise SensorError(self._sensor, f"{line.key} {line.pin}", what, mend) from error
 
     def take(self, until_ns: int) -> list[Edge]:
-        with self._lock:
-            self._waiting.sort()
-            count = next((at for at, edge in enumerate(self._waiting) if edge.t_ns > until_ns), len(self._waiting))
-            taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return taken
+        return self._queue.take(until_ns)
 
     def waiting_ns(self) -> int | None:
-        with self._lock:
-            return min((edge.t_ns for edge in self._waiting), default=None)
+        return self._queue.waiting_ns()
 
     @property
     def lost(self) -> int:
-        return self._lost
+        return self._queue.lost
 
     def close(self) -> None:
         for device in self._devices:
@@ -114,36 +124,8 @@ class GpioLines:
         return int(bool(state) == self._lines[line].one_high)
 
     def _changed(self, line: int, t_ns: int, state: object) -> None:
-        with self._lock:
-            if len(self._waiting) < WAITING_MAX:
-                self._waiting.append(Edge(t_ns, line, self._level(line, state)))
-            else:
-                self._lost += 1
+        self._queue.put(Edge(t_ns, line, self._level(line, state)))
         self._wake()
-
-
-class GpioEdges(GpioLines):
-    """The two pins of a pair of beams. `blocked_high` tells which level is a blocked beam.
-
-    Both pins are pulled up: a beam sensor's optocoupler pulls its line low.
-    """
-
-    def __init__(
-        self,
-        sensor: str,
-        pins: tuple[tuple[str, int], tuple[str, int]],
-        *,
-        blocked_high: bool,
-        clock: Clock,
-        wake: Callable[[], None],
-        factory: Callable[[], Any],
-    ) -> None:
-        lines = [GpioLine(key, pin, blocked_high, pull_up=True) for key, pin in pins]
-        super().__init__(sensor, lines, clock=clock, wake=wake, factory=factory)
-
-    def open(self) -> tuple[int, int]:
-        outer, inner = super().open()
-        return outer, inner
 
 
 class _Watch:

@@ -8,9 +8,9 @@ from typing import Any
 from edge.clock import Instant
 from edge.drafts import Mark, Noticed, Reading, SensorStats
 from edge.errors import SensorError
-from edge.sensors.base import Surroundings
-from edge.sensors.gpio import GpioLine, GpioLines
+from edge.sensors.base import EdgeSource, Surroundings
 from edge.sensors.ld2410 import Ld2410, Ld2410S
+from edge.sensors.lines import GpioLine, edge_source
 from edge.sensors.room_fusion import RoomFusion, RoomSettings, Verdict
 from edge.sensors.serial_port import SerialPort
 from edge.sensors.serial_watch import Talk, Watch
@@ -57,7 +57,7 @@ def room_lines(config: RoomPresence) -> list[GpioLine]:
 
 
 def make(config: RoomPresence, around: Surroundings) -> RoomSensor:
-    lines = GpioLines(config.name, room_lines(config), clock=around.clock, wake=around.wake, factory=around.pin_factory)
+    lines = edge_source(config, room_lines(config), around)
     radar = RadarPort(config) if config.radar_port is not None else None
     return RoomSensor(config, lines, radar, around.memos.get(config.name))
 
@@ -135,7 +135,7 @@ class RoomSensor:
     failed = False
 
     def __init__(
-        self, config: RoomPresence, lines: GpioLines, radar: RadarPort | None, memo: dict[str, Any] | None = None
+        self, config: RoomPresence, lines: EdgeSource, radar: RadarPort | None, memo: dict[str, Any] | None = None
     ) -> None:
         self.name = config.name
         self._settings = room_settings(config)
