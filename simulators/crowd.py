@@ -12,7 +12,7 @@ from typing import Any
 from edge.clock import Clock
 from firmware_cfg.schema import BeamPair
 from firmware_cfg.times import NS_PER_S
-from simulators.people import BeamEdge, Body, Draw, edges_of, turn_back, walk
+from simulators.people import BeamEdge, Body, Crossing, Draw, edges_of, turn_back, walk
 
 AHEAD_NS = 200_000_000
 """Pins are moved this long before the time their edges carry, so that a busy machine does not blur them."""
@@ -53,9 +53,11 @@ class _Door:
 class Crowd:
     """Parties of people at each door added, seeded. They tend to keep some two dozen people inside each hub."""
 
-    def __init__(self, clock: Clock, seed: int) -> None:
+    def __init__(self, clock: Clock, seed: int, crossed: Callable[[str, str, Crossing], None]) -> None:
+        """`crossed` is told hub, entrance and who is about to cross, on the clock's monotonic time."""
         self._clock = clock
         self._seed = seed
+        self._crossed = crossed
         self._doors: list[_Door] = []
         self._inside: dict[str, int] = {}
         self._ending = threading.Event()
@@ -125,6 +127,7 @@ class Crowd:
             if crossing is not None:
                 step = crossing.persons if crossing.direction == "in" else -crossing.persons
                 self._inside[door.hub] = self._inside.get(door.hub, 0) + step
+                self._crossed(door.hub, door.sensor.entrance, crossing)
         return edges_of(door.draw, bodies, separation_m)
 
     def _bodies(self, door: _Door, start_s: float, separation_m: float) -> list[Body]:

@@ -31,6 +31,7 @@ from simulators.broker import LOOPBACK, EmbeddedBroker
 from simulators.crowd import Crowd
 from simulators.fleets import BEFORE, demo_fleet
 from simulators.history import Past, PastProcess
+from simulators.premises import Premises, fitted
 from simulators.units import SimulatedUnit
 
 SPEED_MAX = 100.0
@@ -97,7 +98,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
     with ExitStack() as running:
         running.enter_context(locked(options.folder))
         memory = _Memory.of(options.folder, options)
-        fleet = demo_fleet(options.hubs, memory.began_ns)
+        fleet = fitted(demo_fleet(options.hubs, memory.began_ns), options.folder / "units")
         listener = running.enter_context(listening(LOOPBACK, options.port))
         memory.save(options.folder)
         broker = running.enter_context(EmbeddedBroker(options.folder))
@@ -134,18 +135,22 @@ def _live(
     """People come and go until the end, while the past is published; then each unit delivers what it has."""
     names = [unit for unit in fleet.units if not unit.endswith(BEFORE)]
     units = [SimulatedUnit(fleet, unit, options.folder / "units" / unit, clock, endpoint) for unit in names]
-    crowd = Crowd(clock, options.seed)
+    premises = Premises(clock, options.seed)
+    crowd = Crowd(clock, options.seed, premises.crossing)
     past = PastProcess(Past(memory.began_ns, memory.seed, options.hubs), endpoint, _say)
     published: list[Published] = []
     try:
         for unit in units:
+            ((hub, stay),) = fleet.stays(unit.unit)
+            premises.fit(hub, stay, unit.pins)
             unit.start()
+        premises.start()
         for unit in units:
             unit.wait_ready()
-            for hub, stay in fleet.stays(unit.unit):
-                for sensor in stay.sensors:
-                    if isinstance(sensor, BeamPair):
-                        crowd.add_door(hub.id, unit.unit, sensor, unit.pins, unit.stamped)
+            ((hub, stay),) = fleet.stays(unit.unit)
+            for sensor in stay.sensors:
+                if isinstance(sensor, BeamPair):
+                    crowd.add_door(hub.id, unit.unit, sensor, unit.pins, unit.stamped)
         crowd.start()
         if memory.hubs < options.hubs:
             published += [Published(*known) for known in past.run(ending)]
@@ -159,6 +164,7 @@ def _live(
             unit.finish(crowd.last_edge_ns)
         for unit in units:
             unit.join(deadline_s)
+        premises.close()
     outcomes = [unit.outcome for unit in units if unit.outcome is not None]
     return published + [
         Published(outcome.unit, outcome.after.epoch, outcome.before.max_seq + 1, outcome.after.max_seq)
