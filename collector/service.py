@@ -90,7 +90,7 @@ class Collector:
             endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
         )
         self._watch: Subscriber | None = None
-        self._seeder = _Seeder(self.live, self.store)
+        self._seeder = _Seeder(self.live, self.store, self._voices["store"].say)
         if watch:
             watcher = _Watcher(Ingest(fleet), self.live, wall_ns, self._seeder.again)
             quiet = logging.getLogger("foyer.collector.watch").debug  # the main connection speaks for both
@@ -192,9 +192,10 @@ class _Watcher:
 class _Seeder:
     """Fills the live view from the store: at the start, and after a gap in watching."""
 
-    def __init__(self, live: Live, store: Store) -> None:
+    def __init__(self, live: Live, store: Store, say: Callable[[str], None]) -> None:
         self._live = live
         self._store = store
+        self._say = say
         self._wanted = threading.Event()
         self._wanted.set()
         self._closing = threading.Event()
@@ -220,6 +221,9 @@ class _Seeder:
                 return
             try:
                 self._live.seed(self._store)
-            except StoreUnavailable:
-                self._wanted.set()  # the pipeline or /healthz says why
+            except StoreUnavailable as error:
+                self._say(f"{error}; trying again, nothing is lost meanwhile")
+                self._wanted.set()
                 self._closing.wait(1.0)
+            else:
+                self._say("")

@@ -316,15 +316,21 @@ def test_an_influxdb_that_goes_and_comes_loses_nothing(
     assert said[1] == "store is there again"
 
 
-def test_a_store_that_is_away_at_the_start_is_waited_for(mosquitto: Mosquitto, influx: Influx, make: Make) -> None:
+def test_a_store_that_is_away_at_the_start_is_waited_for(
+    mosquitto: Mosquitto, influx: Influx, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
     influx.stop()
     collector = make(store=f"influxdb+{influx.url}/foyer")
     with Unit(mosquitto) as unit:
         until(lambda: list(collector.condition().reasons) == ["store"], "store's reason")
+        until(lambda: "does not answer" in caplog.text, "sentence")
         unit.send(event(1))
         influx.start()
         until(lambda: unit.done() == {1}, "ack")
     until(lambda: collector.live.snapshot(HUB).units[0].online, "live")
+    said = [record.getMessage() for record in caplog.records if record.name == "foyer.collector"]
+    assert len(said) == 2
+    assert said[1] == "store is there again"
 
 
 def test_a_broker_that_is_away_is_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
