@@ -37,7 +37,10 @@ def agent(context: typer.Context) -> None:
 
 @app.command()
 def replay(
-    trace: Annotated[Path, typer.Argument(help="A recording: .jsonl or .csv, also with .gz.", show_default=False)],
+    trace: Annotated[
+        Path,
+        typer.Argument(help="A recording: .jsonl, .csv or .vcd, also with .gz, or .parquet.", show_default=False),
+    ],
     separation_m: Annotated[
         float | None, typer.Option(help="Metres between the beams; else what the trace says.", show_default=False)
     ] = None,

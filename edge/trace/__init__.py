@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from contextlib import ExitStack, closing, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from edge.trace.files import whole_file
-from edge.trace.model import Edge, Row, SerialBytes, TraceError, TraceHeader, TraceReader, TraceWriter
+from edge.trace.header import TraceHeader
+from edge.trace.model import Edge, Row, SerialBytes, TraceError, TraceReader, TraceWriter
 from edge.trace.pacing import paced
 from edge.trace.text import CsvReader, CsvWriter, JsonlReader, JsonlWriter
 
@@ -15,17 +17,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+
+def _with(library: str, module: str, name: str) -> Callable[..., Any]:
+    """That class, of a module which imports `library`, when the first such file is opened."""
+
+    def make(*arguments: Any) -> Any:
+        try:
+            made = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            raise TraceError(f".{module.rpartition('.')[2]} traces need {library}: pip install {library}") from error
+        return made(*arguments)
+
+    return make
+
+
+_read_vcd, _write_vcd = (_with("pyvcd", "edge.trace.vcd", name) for name in ("VcdReader", "VcdWriter"))
 READERS: dict[str, Callable[[Path], TraceReader]] = {
     ".jsonl": JsonlReader,
     ".jsonl.gz": JsonlReader,
     ".csv": CsvReader,
     ".csv.gz": CsvReader,
+    ".vcd": _read_vcd,
+    ".vcd.gz": _read_vcd,
+    ".parquet": _with("pyarrow", "edge.trace.parquet", "ParquetReader"),
 }
 WRITERS: dict[str, Callable[[BinaryIO, TraceHeader], TraceWriter]] = {
     ".jsonl": JsonlWriter,
     ".jsonl.gz": JsonlWriter,
     ".csv": CsvWriter,
     ".csv.gz": CsvWriter,
+    ".vcd": _write_vcd,
+    ".vcd.gz": _write_vcd,
+    ".parquet": _with("pyarrow", "edge.trace.parquet", "ParquetWriter"),
 }
 
 
@@ -38,17 +61,12 @@ def open_trace(path: Path) -> TraceReader:
 def create_trace(path: Path, header: TraceHeader) -> Iterator[TraceWriter]:
     """Write a trace in the format of its suffix. It appears under its name when it is whole, or not at all."""
     make_writer = WRITERS[_suffix(path, WRITERS)]
-    with whole_file(path) as file:
-        if path.suffix != ".gz":
-            writer = make_writer(file, header)
-            yield writer
-            writer.close()
-            return
-        # No name and no time in the archive: the same rows make the same bytes.
-        with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-            writer = make_writer(cast("BinaryIO", packed), header)
-            yield writer
-            writer.close()
+    with ExitStack() as open_:
+        file = open_.enter_context(whole_file(path))
+        if path.suffix == ".gz":
+            # No name and no time in the archive: the same rows make the same bytes.
+            file = cast("BinaryIO", open_.enter_context(gzip.GzipFile("", "wb", 6, file, mtime=0)))
+        yield open_.enter_context(closing(make_writer(file, header)))
 
 
 def _suffix(path: Path, table: Iterable[str]) -> str:

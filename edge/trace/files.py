@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from edge.trace.model import TraceError
 
@@ -37,8 +38,20 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
                 part.unlink(missing_ok=True)
 
 
+def open_bytes(path: Path) -> BinaryIO:
+    """What a trace's file holds, unpacked where its name ends in .gz; raises TraceError."""
+    try:
+        if path.suffix == ".gz":
+            return cast("BinaryIO", gzip.open(path, "rb"))
+        return path.open("rb")
+    except OSError as error:
+        raise TraceError(f"{path}: {why(error)}") from error
+
+
 def why(error: Exception) -> str:
     """What went wrong with a file, for people."""
+    if isinstance(error, EOFError):
+        return "the compressed file is cut short: copy it again, or unpack what is there"
     if isinstance(error, FileNotFoundError):
         return "no such file or directory"
     if isinstance(error, IsADirectoryError):

@@ -1,34 +1,21 @@
-"""What a trace holds, and what makes a row or a header a good one."""
+"""What a trace holds, and what makes a row a good one."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 from edge.counting import LINES, T_NS_LIMIT
 from firmware_cfg.errors import FoyerError
-from firmware_cfg.times import from_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VERSION = 1
+    from edge.trace.header import TraceHeader
 
 
 class TraceError(FoyerError, ValueError):
     """A trace that cannot be read or written: the message names file and line, what is wrong and how to mend it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TraceHeader:
-    """What a trace says of itself. Rows count ns from `t0_ns` (UTC); `levels` are outer's and inner's before them."""
-
-    t0_ns: int | None = None
-    sensor: str | None = None
-    separation_m: float | None = None
-    levels: tuple[int, int] = (0, 0)
 
 
 class Edge(NamedTuple):
@@ -118,26 +105,3 @@ def checked_row(t_ns: object, line: object, value: object) -> Row:
     if type(value) is not int or value not in (0, 1):
         raise ValueError(f"level {value!r}: expected 1 (beam blocked) or 0 (clear)")
     return Edge(t_ns, LINES.index(line), value)
-
-
-def checked_header(t0: object, sensor: object, separation_m: object, levels: object) -> TraceHeader:
-    """The header these make; raises ValueError saying which of them is wrong."""
-    if t0 is not None and not isinstance(t0, str):
-        raise ValueError(f"t0 {t0!r}: expected an RFC 3339 time such as 2026-03-02T09:00:00Z")
-    if sensor is not None and not isinstance(sensor, str):
-        raise ValueError(f"sensor {sensor!r}: expected a name")
-    metres = None
-    if separation_m is not None:
-        if isinstance(separation_m, bool) or not isinstance(separation_m, (int, float)):
-            raise ValueError(f"separation_m {separation_m!r}: expected metres between the beams")
-        metres = float(separation_m)
-        if not (math.isfinite(metres) and metres > 0):
-            raise ValueError(f"separation_m {separation_m!r}: expected metres between the beams, above 0")
-    start = (0, 0)
-    if levels is not None:
-        if not isinstance(levels, list) or [type(level) for level in levels] != [int, int] or not {*levels} <= {0, 1}:
-            raise ValueError(
-                f'levels {levels!r}: expected the lines\' levels before the first row, {{"outer": 0, "inner": 1}}'
-            )
-        start = (levels[0], levels[1])
-    return TraceHeader(None if t0 is None else from_rfc3339(t0), sensor, metres, start)

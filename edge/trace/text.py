@@ -7,15 +7,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import zlib
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edge.counting import LINES
-from edge.trace.files import why
-from edge.trace.model import VERSION, Edge, Row, TraceError, TraceHeader, TraceReader, TraceWriter, checked_header
+from edge.trace.files import open_bytes, why
+from edge.trace.header import EXAMPLE, TraceHeader, checked_header, from_json, to_json
+from edge.trace.model import Edge, Row, TraceError, TraceReader, TraceWriter
 from firmware_cfg.times import to_rfc3339
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _CSV_COLUMNS = "t_ns,line,level"
 _LINE_BYTES_MAX = 1 << 20
 _SHOWN_MAX = 80
-_EXAMPLE_HEADER = '{"foyer_trace": 1, "t0": "2026-03-02T09:00:00Z", "separation_m": 0.12}'
 
 
 class LinesReader(TraceReader):
@@ -34,7 +33,7 @@ class LinesReader(TraceReader):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._line_number = 0
-        self._file = _open(path)
+        self._file = open_bytes(path)
         try:
             self.header = self._read_header()
         except TraceError:
@@ -74,9 +73,7 @@ class LinesReader(TraceReader):
             try:
                 data = self._file.readline(_LINE_BYTES_MAX)
                 text = data.decode("utf-8-sig" if self._line_number == 1 else "utf-8")
-            except EOFError as error:
-                raise self._error("the compressed file is cut short: copy it again, or unpack what is there") from error
-            except (OSError, zlib.error) as error:
+            except (EOFError, OSError, zlib.error) as error:
                 raise self._error(why(error)) from error
             except UnicodeDecodeError as error:
                 raise self._error(
@@ -96,17 +93,8 @@ class JsonlReader(LinesReader):
     def _read_header(self) -> TraceHeader:
         text = self._next_line()
         if text is None:
-            raise ValueError(f"the file is empty: expected a header such as {_EXAMPLE_HEADER}")
-        header = _parse_json(text)
-        if not isinstance(header, dict) or "foyer_trace" not in header:
-            raise ValueError(f"the first line is no trace header such as {_EXAMPLE_HEADER}")
-        version = header["foyer_trace"]
-        if type(version) is not int or version != VERSION:
-            raise ValueError(f"trace version {version!r}: this program reads version {VERSION}")
-        levels = header.get("levels")
-        if isinstance(levels, dict):
-            levels = [levels.get(name, 0) for name in LINES]
-        return checked_header(header.get("t0"), header.get("sensor"), header.get("separation_m"), levels)
+            raise ValueError(f"the file is empty: expected a header such as {EXAMPLE}")
+        return from_json(_parse_json(text))
 
     def _split(self, text: str) -> tuple[object, object, object]:
         row = _parse_json(text)
@@ -139,7 +127,7 @@ class CsvReader(LinesReader):
         if len(cells) != 3:  # noqa: PLR2004 - time, line, level
             raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} is no row: expected {_CSV_COLUMNS}")
         if cells[1] == "serial":
-            raise ValueError("serial rows are for .jsonl: a .csv trace holds edges only")
+            raise ValueError("serial rows are for .jsonl and .parquet: a .csv trace holds edges only")
         return _csv_integer(cells[0]), cells[1], _csv_integer(cells[2])
 
 
@@ -162,16 +150,7 @@ class LinesWriter(TraceWriter):
 
 class JsonlWriter(LinesWriter):
     def _write_header(self, header: TraceHeader) -> None:
-        known: dict[str, Any] = {"foyer_trace": VERSION}
-        if header.t0_ns is not None:
-            known["t0"] = to_rfc3339(header.t0_ns)
-        if header.sensor is not None:
-            known["sensor"] = header.sensor
-        if header.separation_m is not None:
-            known["separation_m"] = header.separation_m
-        if any(header.levels):
-            known["levels"] = dict(zip(LINES, header.levels, strict=True))
-        self._write_line(json.dumps(known))
+        self._write_line(json.dumps(to_json(header)))
 
     def write(self, row: Row) -> None:
         if isinstance(row, Edge):
@@ -194,17 +173,8 @@ class CsvWriter(LinesWriter):
 
     def write(self, row: Row) -> None:
         if not isinstance(row, Edge):
-            raise TraceError("a .csv trace holds edges only: write serial rows to .jsonl")
+            raise TraceError("a .csv trace holds edges only: write serial rows to .jsonl or .parquet")
         self._write_line(f"{row.t_ns},{LINES[row.line]},{row.level}")
-
-
-def _open(path: Path) -> BinaryIO:
-    try:
-        if path.suffix == ".gz":
-            return cast("BinaryIO", gzip.open(path, "rb"))
-        return path.open("rb")
-    except OSError as error:
-        raise TraceError(f"{path}: {why(error)}") from error
 
 
 def _parse_json(text: str) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from edge.trace import WRITERS
+
 TRACES = Path(__file__).parents[1] / "traces"
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +96,20 @@ def test_a_trace_without_edges(tmp_path: Path) -> None:
     (tmp_path / "quiet.jsonl").write_text('{"foyer_trace": 1}\n')
     done = foyer("replay", tmp_path / "quiet.jsonl", "--json")
     assert json.loads(done.stdout) == {"edges": 0, "passages": [], "totals": {"in": 0, "out": 0}, "faults": []}
+
+
+def test_every_format_counts_the_same(tmp_path: Path) -> None:
+    """One simulated hour, written in each format by `foyer simulate` and counted by `foyer replay`."""
+    counted = []
+    for suffix in WRITERS:
+        path = tmp_path / f"hour{suffix}"
+        done = foyer("simulate", "door", "--scenario", "followers", "--seed", 7, "--hours", 0.2, "-o", path)
+        assert done.returncode == 0
+        done = foyer("replay", path, "--json")
+        assert (done.returncode, done.stderr) == (0, "")
+        counted.append(json.loads(done.stdout))
+    assert len(counted[0]["passages"]) > 20
+    assert all(result == counted[0] for result in counted)
 
 
 def test_serial_rows_are_no_edges(tmp_path: Path) -> None:

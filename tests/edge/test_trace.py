@@ -4,6 +4,10 @@ import gzip
 import itertools
 import json
 import os
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TRACES = Path(__file__).parents[1] / "traces"
+ROOT = Path(__file__).parents[2]
 HEADER = '{"foyer_trace": 1}\n'
 
 headers = st.builds(
@@ -56,6 +61,12 @@ def write(path: Path, header: TraceHeader, rows: list[Row]) -> None:
 def read(path: Path) -> tuple[TraceHeader, list[Row]]:
     with open_trace(path) as trace:
         return trace.header, list(trace)
+
+
+def place(suffix: str, row: int) -> str:
+    """How an error names that row of a trace without a header, as a regular expression."""
+    at = {".jsonl": f":{row + 1}", ".csv": f":{row + 1}", ".vcd": f":{2 * row + 12}", ".parquet": f": row {row}"}
+    return re.escape(f"{suffix}{at[suffix.removesuffix('.gz')]}: ")
 
 
 def test_a_reader_for_each_writer() -> None:
@@ -100,13 +111,15 @@ class TestEveryFormat:
     def test_time_running_backwards(self, tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"backwards{suffix}"
         write(path, TraceHeader(), [Edge(5, 0, 1), Edge(4, 1, 1)])
-        with pytest.raises(TraceError, match=r"backwards.*:3: time runs backwards, from 5 to 4 ns"):
+        with pytest.raises(TraceError, match=f"{place(suffix, 2)}time runs backwards, from 5 to 4 ns"):
             read(path)
 
     def test_time_beyond_the_limit(self, tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"beyond{suffix}"
         write(path, TraceHeader(), [Edge(T_NS_LIMIT, 0, 1)])
-        with pytest.raises(TraceError, match=r":2: time 4611686018427387904 ns: expected 0 to below 2\^62"):
+        with pytest.raises(
+            TraceError, match=place(suffix, 1) + r"time 4611686018427387904 ns: expected 0 to below 2\^62"
+        ):
             read(path)
 
     def test_a_repeated_level_is_for_the_core_to_judge(self, tmp_path: Path, suffix: str) -> None:
@@ -137,6 +150,21 @@ class TestEveryFormat:
         with pytest.raises(TraceError, match="cannot be written: no such file or directory"):
             write(tmp_path / "nowhere" / f"trace{suffix}", TraceHeader(), [])
 
+    @given(data=st.data())
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+    def test_whatever_is_damaged_is_read_or_told(self, tmp_path: Path, suffix: str, data: st.DataObject) -> None:
+        path = tmp_path / f"damaged{suffix}"
+        write(path, TraceHeader(5, "front", 0.12, (1, 0)), [Edge(t_ns, t_ns % 2, t_ns // 2 % 2) for t_ns in range(20)])
+        whole = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(0, 3))):
+            whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+        with suppress(TraceError), open_trace(path) as trace:  # any other error is ours
+            assert all(isinstance(row, Edge) for row in trace)
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in WRITERS if suffix.startswith((".jsonl", ".csv"))])
+class TestEveryFormatMadeOfLines:
     def test_no_text(self, tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"binary{suffix}"
         noise = bytes(range(128, 256))
@@ -168,20 +196,28 @@ class TestEveryCompressedFormat:
             read(path)
 
 
+WITH_SERIAL = (".jsonl", ".jsonl.gz", ".parquet")
+
+
 @given(rows=st.lists(edges | serial, max_size=30).map(in_order))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-@pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
+@pytest.mark.parametrize("suffix", WITH_SERIAL)
 def test_serial_rows_round_trip(tmp_path: Path, suffix: str, rows: list[Row]) -> None:
     path = tmp_path / f"serial{suffix}"
     write(path, TraceHeader(), rows)
     assert read(path)[1] == rows
 
 
-def test_csv_has_no_place_for_serial_rows(tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match=r"write serial rows to \.jsonl"):
-        write(tmp_path / "serial.csv", TraceHeader(), [SerialBytes(1, b"\xaa")])
+@pytest.mark.parametrize("suffix", [suffix for suffix in WRITERS if suffix not in WITH_SERIAL])
+def test_formats_without_a_place_for_serial_rows_leave_no_half_file(tmp_path: Path, suffix: str) -> None:
+    with pytest.raises(TraceError, match=r"holds edges only: write serial rows to \.jsonl or \.parquet"):
+        write(tmp_path / f"serial{suffix}", TraceHeader(), [Edge(0, 0, 1), SerialBytes(1, b"\xaa")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_serial_rows_in_csv(tmp_path: Path) -> None:
     (tmp_path / "serial.csv").write_text("t_ns,line,level\n1,serial,aa\n")
-    with pytest.raises(TraceError, match=r"serial\.csv:2: serial rows are for \.jsonl"):
+    with pytest.raises(TraceError, match=r"serial\.csv:2: serial rows are for \.jsonl and \.parquet"):
         read(tmp_path / "serial.csv")
 
 
@@ -293,10 +329,37 @@ def test_generous_reading(tmp_path: Path) -> None:
 
 def test_unknown_suffix(tmp_path: Path) -> None:
     for path in (tmp_path / "trace.txt", tmp_path / "trace"):
-        with pytest.raises(TraceError, match=r"ends in one of \.jsonl, \.jsonl\.gz, \.csv, \.csv\.gz"):
+        with pytest.raises(TraceError, match=r"ends in one of \.jsonl, \.jsonl\.gz, \.csv, .*\.parquet"):
             read(path)
         with pytest.raises(TraceError, match=r"ends in one of \.jsonl"):
             write(path, TraceHeader(), [])
+
+
+def run(script: str) -> str:
+    """What a fresh Python prints that runs this."""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_libraries_are_loaded_when_such_a_file_is_opened(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl.gz", TraceHeader(), [Edge(1, 0, 1)])
+    path = f"pathlib.Path({str(tmp_path / 'a.jsonl.gz')!r})"
+    loaded = run(f"import sys, pathlib, edge.replay; edge.replay.replay({path}); print(*sys.modules)").split()
+    assert "edge.trace" in loaded
+    assert not {"vcd", "pyarrow"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module", "library"), [(".vcd", "vcd", "pyvcd"), (".parquet", "pyarrow", "pyarrow")]
+)
+def test_a_missing_library_is_one_sentence(tmp_path: Path, suffix: str, module: str, library: str) -> None:
+    write(tmp_path / f"a{suffix}", TraceHeader(), [])
+    hidden = f"import sys, foyer; sys.modules[{module!r}] = None; foyer.main()"
+    command = [sys.executable, "-c", hidden, "replay", str(tmp_path / f"a{suffix}")]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"foyer: {suffix} traces need {library}: pip install {library}\n"
 
 
 def test_recording_that_runs_backwards() -> None:

@@ -1,0 +1,129 @@
+"""`.parquet`, the archive: columns `t_ns`, `line`, `level` (of edges) and `data` (of bytes received), zstd.
+
+The header is the file's metadata `foyer_trace`, the same JSON object as the first line of `.jsonl`. A file without
+`data` holds edges only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from edge.counting import LINES
+from edge.trace.files import open_bytes, why
+from edge.trace.header import EXAMPLE, TraceHeader, from_json, to_json
+from edge.trace.model import Edge, Row, TraceError, TraceReader, TraceWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+GROUP_ROWS = 1 << 16
+"""Rows are written, and held in memory, so many at a time."""
+_KEY = b"foyer_trace"
+_SCHEMA = pa.schema(
+    [
+        pa.field("t_ns", pa.int64(), nullable=False),
+        pa.field("line", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("level", pa.int8()),
+        pa.field("data", pa.binary()),
+    ]
+)
+
+
+class ParquetReader(TraceReader):
+    """A Parquet file of edges and bytes, a piece of a row group at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._row_number = 0
+        self._file = open_bytes(path)
+        self._parquet: Any = None
+        try:
+            self.header = self._read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _error(self, what: str) -> TraceError:
+        return TraceError(f"{self._path}: {f'row {self._row_number}: ' if self._row_number else ''}{what}")
+
+    def _read_header(self) -> TraceHeader:
+        if not self._file.read(1):
+            raise self._error("the file is empty: expected a Parquet file")
+        try:
+            self._parquet = parquet.ParquetFile(self._file)
+        except (OSError, pa.ArrowException) as error:
+            raise self._error(f"this is no whole Parquet file ({_first_line(error)}): copy it again") from error
+        schema = self._parquet.schema_arrow
+        fits = {"t_ns": pa.types.is_integer, "line": _is_text, "level": pa.types.is_integer, "data": pa.types.is_binary}
+        for name, fit in fits.items():
+            if name not in schema.names:
+                if name == "data":
+                    continue
+                raise self._error(f"no column {name}: expected t_ns, line, level, and data for bytes received")
+            kind = schema.field(name).type
+            if not fit(kind):
+                raise self._error(f"column {name} is {kind}: expected {_SCHEMA.field(name).type}")
+        try:
+            return from_json(json.loads((schema.metadata or {})[_KEY]))
+        except KeyError as error:
+            raise self._error(f'no "{_KEY.decode()}" in its metadata: expected a header such as {EXAMPLE}') from error
+        except ValueError as error:
+            raise self._error(f'"{_KEY.decode()}" in its metadata: {error}') from error
+
+    def _raw_rows(self) -> Iterator[tuple[object, object, object]]:
+        names = [name for name in _SCHEMA.names if name in self._parquet.schema_arrow.names]
+        try:
+            for batch in self._parquet.iter_batches(GROUP_ROWS, columns=names, use_threads=False):
+                columns = [batch.column(name).to_pylist() for name in names]
+                for t_ns, line, level, *data in zip(*columns, strict=True):
+                    self._row_number += 1
+                    if line == "serial":
+                        yield t_ns, line, data[0].hex() if data and data[0] is not None else None
+                    else:
+                        yield t_ns, line, level
+        except (OSError, pa.ArrowException) as error:
+            self._row_number += 1
+            raise self._error(f"the file is damaged from here on ({_first_line(error)}): copy it again") from error
+
+
+class ParquetWriter(TraceWriter):
+    def __init__(self, file: BinaryIO, header: TraceHeader) -> None:
+        schema = _SCHEMA.with_metadata({_KEY: json.dumps(to_json(header))})
+        self._writer: Any = parquet.ParquetWriter(file, schema, compression="zstd")
+        self._schema = schema
+        self._rows: list[tuple[int, str, int | None, bytes | None]] = []
+
+    def write(self, row: Row) -> None:
+        if isinstance(row, Edge):
+            self._rows.append((row.t_ns, LINES[row.line], row.level, None))
+        else:
+            self._rows.append((row.t_ns, "serial", None, row.data))
+        if len(self._rows) == GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        if self._rows:
+            self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        columns = zip(*self._rows, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._rows.clear()
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or why(error)).partition("\n")[0].rstrip(". ")
