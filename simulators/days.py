@@ -42,6 +42,13 @@ def unit_day(hub: Hub, stay: Stay, day: date, visits: list[Visit], seed: int) ->
     return sorted(found)
 
 
+def crossings_seen(hub: Hub, stay: Stay, visits: list[Visit]) -> int:
+    """About how many passages that makes: one for each crossing and sensor that sees single persons."""
+    entrances = [entrance.id for entrance in hub.entrances]
+    seen_by = [sensor.entrance for sensor in stay.sensors if isinstance(sensor, BeamPair | RadarLine)]
+    return sum(seen_by.count(entrances[by]) for visit in visits for by in (visit.in_by, visit.out_by))
+
+
 Found = Iterator[tuple[int, dict[str, Any]]]
 
 
@@ -121,6 +128,5 @@ def _cabinet(hub: Hub, sensor: Cabinet, day: date, visits: list[Visit], rng: ran
     yield morning, {**fine, "temperature_c": temperature_c}
     if rng.randrange(_OPENED_ONE_DAY_IN) == 0:
         opened_ns = morning + rng.randrange(8 * _HOUR_NS)
-        opened = {**fine, "door": "open", "level": "warning", "reasons": ["the door is open"]}
-        yield opened_ns, {**opened, "temperature_c": temperature_c}
+        yield opened_ns, {**fine, "door": "open", "temperature_c": temperature_c}
         yield opened_ns + rng.randrange(10, 60) * NS_PER_S, {**fine, "temperature_c": temperature_c}

@@ -26,7 +26,7 @@ from firmware_cfg.endpoint import MqttEndpoint, parse_mqtt_url
 from firmware_cfg.schema import Hub, Stay
 from firmware_cfg.times import NS_PER_S
 from firmware_cfg.wire import VERSION, Ack, Address, Health, OutboxHealth, SensorHealth
-from simulators.days import DayEvent, unit_day
+from simulators.days import DayEvent, crossings_seen, unit_day
 from simulators.fleets import demo_fleet, past_stays
 from simulators.hubs import DAY, Visit, opening, visits, visits_a_year
 
@@ -82,6 +82,8 @@ class _Sender:
     past: Past
     link: Publisher
     events: Iterator[DayEvent]
+    expected: int
+    """About how many there are."""
     total: int = 0
     acked: int = 0
     rejected: int = 0
@@ -170,8 +172,9 @@ def publish(past: Past, endpoint: MqttEndpoint, stopping: threading.Event) -> No
         for stay in past_stays(hub):
             link = Publisher(endpoint, woken.set)
             link.open(Identity(hub.id, stay.id, _VERSION))
-            senders.append(_Sender(hub, stay, past, link, unit_events(hub, stay, past, year)))
-    expected = sum(2 * visits_a_year(sender.hub) // len(past_stays(sender.hub)) for sender in senders)
+            crossings = sum(crossings_seen(hub, stay, day) for _, day in year)
+            senders.append(_Sender(hub, stay, past, link, unit_events(hub, stay, past, year), crossings))
+    expected = sum(sender.expected for sender in senders)
     reported_s = 0.0
     while not all(sender.done or (stopping.is_set() and not sender.open_) for sender in senders):
         woken.clear()

@@ -167,8 +167,7 @@ def _cabinet(sensor: Cabinet, pins: Any, rng: random.Random) -> Step:
     state = {"change_ns": int(rng.uniform(1.0, _CABINET_EVERY_S[1]) * NS_PER_S), "open": 0, "measured_ns": 0}
     celsius = rng.uniform(12.0, 18.0)
     if sensor.temperature is not None:
-        Path(sensor.temperature).parent.mkdir(parents=True, exist_ok=True)
-        Path(sensor.temperature).write_text(w1_slave(celsius), encoding="ascii")
+        _show(Path(sensor.temperature), celsius)
 
     def step(now_ns: int) -> None:
         if now_ns >= state["change_ns"]:
@@ -178,9 +177,17 @@ def _cabinet(sensor: Cabinet, pins: Any, rng: random.Random) -> Step:
             state["change_ns"] = now_ns + wait_ns
         if sensor.temperature is not None and now_ns >= state["measured_ns"]:
             state["measured_ns"] = now_ns + _MEASURED_EVERY_NS
-            Path(sensor.temperature).write_text(w1_slave(celsius + rng.gauss(0, 0.1)), encoding="ascii")
+            _show(Path(sensor.temperature), celsius + rng.gauss(0, 0.1))
 
     return step
+
+
+def _show(file: Path, celsius: float) -> None:
+    """As the kernel shows it: never half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(".fresh")
+    fresh.write_text(w1_slave(celsius), encoding="ascii")
+    fresh.replace(file)
 
 
 class _RoomLife:
