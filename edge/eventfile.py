@@ -81,12 +81,12 @@ class Stored:
 
 
 class EventFile:
-    """One open file, made where it is missing."""
+    """One open file, made where it is missing. For one thread at a time."""
 
     def __init__(self, path: Path, settings: OutboxSettings) -> None:
         self.path = path
         self._settings = settings
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
         try:
             self._prepare()
             meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())

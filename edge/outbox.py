@@ -37,7 +37,7 @@ __all__ = ["Outbox", "OutboxSettings", "Stored"]
 
 
 class Outbox:
-    """The events of one unit. Not for several threads; the folder's lock is its owner's business.
+    """The events of one unit. For one thread at a time; the folder's lock is its owner's business.
 
     Raises StateError where the folder cannot be used at the start. Later trouble with the disk is logged, told by
     `trouble`, and retried; meanwhile events wait in a bounded memory buffer. A damaged file is set aside.
@@ -230,6 +230,8 @@ class Outbox:
             if self._damage is None:
                 return work()
             self._replace(now, self._damage)
+        except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+            raise  # our own mistake
         except sqlite3.DatabaseError as error:
             self._failed(error, now)
         except OSError as error:
@@ -271,5 +273,5 @@ class Outbox:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file itself is broken, rather than the disk unwilling or the program wrong."""
-    return not isinstance(error, sqlite3.OperationalError | sqlite3.ProgrammingError | sqlite3.InterfaceError)
+    """Whether the file itself is broken, rather than the disk unwilling."""
+    return not isinstance(error, sqlite3.OperationalError)

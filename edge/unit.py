@@ -84,10 +84,11 @@ class _Sensor:
     wait_ns: int = REOPEN_NS[0]
     retry_ns: int | None = None
     edges: int = 0
+    told: str = ""
 
 
 class Unit:
-    """Sensors, agent, outbox, delivery and a link, driven by `step` from one thread.
+    """Sensors, agent, outbox, delivery and a link, driven by `step` (or `run`) from one thread.
 
     Raises ConfigError where the fleet does not place the unit, StateError where its folder cannot be used. `wake` may
     be called from any thread and ends the waiting of `run` early.
@@ -99,6 +100,7 @@ class Unit:
         self._link = link
         self._woken = threading.Event()
         self._stopping = threading.Event()
+        self._lock = threading.Lock()
         now = read(clock)
         self._hub, self._stay = present_stay(settings.fleet, settings.unit, now.wall_ns)
         self._outbox = Outbox(settings.folder, now, settings.outbox)
@@ -118,6 +120,10 @@ class Unit:
 
     def step(self) -> int:
         """Do all that is due now, and give back the monotonic time at which something is due again."""
+        with self._lock:
+            return self._step()
+
+    def _step(self) -> int:
         now = read(self._clock)
         for happening in self._link.poll():
             match happening:
@@ -169,8 +175,9 @@ class Unit:
         return stored
 
     def stats(self) -> OutboxStats:
-        """What the outbox holds now."""
-        return self._outbox.stats(read(self._clock))
+        """What the outbox holds now; may be called from any thread until `close`."""
+        with self._lock:
+            return self._outbox.stats(read(self._clock))
 
     @property
     def fed(self) -> bool:
@@ -281,14 +288,16 @@ class Unit:
                 if sensor.retry_ns is not None and now.mono_ns < sensor.retry_ns:
                     return
                 driver.open(now)
-                sensor.open_, sensor.retry_ns, sensor.wait_ns = True, None, REOPEN_NS[0]
+                sensor.open_, sensor.retry_ns, sensor.wait_ns, sensor.told = True, None, REOPEN_NS[0], ""
                 self._do(SensorUp(driver.name), now)
             found = driver.poll(now)
         except SensorError as error:
             sensor.open_ = False
             sensor.retry_ns = now.mono_ns + sensor.wait_ns
             sensor.wait_ns = min(2 * sensor.wait_ns, REOPEN_NS[1])
-            log.warning("%s", error)
+            if sensor.told != error.detail:
+                sensor.told = error.detail
+                log.warning("%s", error)
             self._do(SensorDown(driver.name, error.detail), now)
             return
         for what in found:

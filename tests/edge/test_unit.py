@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from edge_rig import HOUR_NS, HUB, INNER_PIN, OUTER_PIN, SECOND_SENSOR, T0_NS, Network, Rig, fleet_of
+from house import wait_until
 
 from edge.clock import ManualClock
 from edge.eventfile import OutboxSettings
@@ -60,7 +62,7 @@ def test_fourteen_days_offline_arrive_once_and_in_order(tmp_path: Path) -> None:
     days, people = 14, 743
     for _ in range(days):
         for _ in range(people):
-            rig.walk(after_ns=2 * NS_PER_S)
+            rig.walk(after_ns=600 * NS_PER_MS)
         rig.clock.advance(10 * HOUR_NS)
         rig.network.now_ns += 10 * HOUR_NS
     assert rig.unit.stats().open_ == days * people >= 10_402
@@ -287,3 +289,18 @@ def test_stopping_stores_what_is_pending_and_says_goodbye(rig: Rig) -> None:
     rig.start()
     rig.run(NS_PER_S)
     assert directions(rig) == ["in"]
+
+
+def test_pins_driven_from_another_thread_are_counted_while_it_runs(rig: Rig) -> None:
+    thread = threading.Thread(target=rig.unit.run)
+    thread.start()
+    for pin, level in ((OUTER_PIN, 1), (INNER_PIN, 1), (OUTER_PIN, 0), (INNER_PIN, 0)):
+        rig.drive(pin, level)
+        rig.clock.advance(90 * NS_PER_MS)
+    rig.clock.advance(3 * NS_PER_S)
+    wait_until("the passage", rig.network.passages)
+    rig.unit.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert directions(rig) == ["in"]
+    assert rig.stop()
