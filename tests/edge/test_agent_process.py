@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from edge_rig import HUB, SECOND_SENSOR, fleet_of
 from house import FoyerProcess, replay, wait_until
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -85,7 +86,7 @@ def collector(mosquitto: Mosquitto) -> Iterator[Collector]:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    rows = [json.dumps({"foyer_trace": 1, "t0": T0, "sensor": "main-beams", "separation_m": 0.12})]
+    rows = [json.dumps({"foyer_trace": 1, "t0": T0, "sensor": "front-beams", "separation_m": 0.12})]
     for number in range(PEOPLE):
         lines = ("outer", "inner") if number % 3 else ("inner", "outer")
         for after_ms, line, level in ((0, 0, 1), (90, 1, 1), (250, 0, 0), (340, 1, 0)):
@@ -95,9 +96,10 @@ def trace(tmp_path: Path) -> Path:
     return path
 
 
-def unit(broker: Mosquitto, folder: Path, *options: str) -> FoyerProcess:
-    common = ["--unit", "south-ockendon-main", "--mqtt", broker.url, "--state", str(folder / "state")]
-    return FoyerProcess(["edge", *common, *options], folder / "unit.log")
+def unit(broker: Mosquitto, folder: Path, *options: str, hub: str = HUB) -> FoyerProcess:
+    fleet_of(folder / "fleet", hub)
+    common = ["--fleet", str(folder / "fleet"), "--unit", "hall-front", "--mqtt", broker.url]
+    return FoyerProcess(["edge", *common, "--state", str(folder / "state"), *options], folder / "unit.log")
 
 
 def compared(events: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -111,7 +113,7 @@ def expected(trace: Path) -> list[tuple[Any, ...]]:
 def test_a_recordings_passages_arrive_as_replay_prints_them(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
-    options = ("--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done")
+    options = ("--trace", f"front-beams={trace}", "--speed", "max", "--exit-when-done")
     with unit(mosquitto, tmp_path, *options) as process:
         assert process.wait() == 0
     assert compared(collector.passages()) == expected(trace)
@@ -128,7 +130,7 @@ def test_a_recordings_passages_arrive_as_replay_prints_them(
 def test_killed_in_mid_recording_again_and_again_it_neither_loses_nor_doubles(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
-    options = ("--trace", f"main-beams={trace}", "--speed", "100", "--exit-when-done")
+    options = ("--trace", f"front-beams={trace}", "--speed", "100", "--exit-when-done")
     process = unit(mosquitto, tmp_path, *options)
     for share in (0.2, 0.4, 0.6):
         process.start()
@@ -144,7 +146,7 @@ def test_killed_in_mid_recording_again_and_again_it_neither_loses_nor_doubles(
 def test_a_broker_that_dies_is_waited_for_and_nothing_is_lost(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
-    options = ("--trace", f"main-beams={trace}", "--speed", "100", "--exit-when-done")
+    options = ("--trace", f"front-beams={trace}", "--speed", "100", "--exit-when-done")
     with unit(mosquitto, tmp_path, *options) as process:
         wait_until("a beginning", lambda: len(collector.events) > 50)
         mosquitto.kill()
@@ -159,7 +161,7 @@ def test_without_a_broker_it_says_so_once_and_begins_when_there_is_one(
     mosquitto: Mosquitto, tmp_path: Path, trace: Path
 ) -> None:
     mosquitto.stop()
-    with unit(mosquitto, tmp_path, "--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done") as process:
+    with unit(mosquitto, tmp_path, "--trace", f"front-beams={trace}", "--speed", "max", "--exit-when-done") as process:
         wait_until("its complaint", lambda: "cannot be reached" in process.log.read_text(encoding="utf-8"))
         mosquitto.start()
         collector = Collector(mosquitto.port)
@@ -175,7 +177,7 @@ def test_a_unit_whose_acks_are_withheld_sends_again_on_the_next_connection_only_
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
     collector.answering.clear()
-    options = ("--trace", f"main-beams={trace}", "--speed", "max", "--exit-when-done")
+    options = ("--trace", f"front-beams={trace}", "--speed", "max", "--exit-when-done")
     with unit(mosquitto, tmp_path, *options) as process:
         wait_until("all of it", lambda: len(collector.events) == PEOPLE)
         collector.answering.set()
@@ -203,52 +205,23 @@ def test_a_killed_unit_leaves_its_will_and_a_stopped_one_exits_well(
 def test_sensors_that_cannot_open_are_faults_and_a_recording_goes_on(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
-    fleet = tmp_path / "fleet"
-    fleet.mkdir()
-    (fleet / "hall.toml").write_text(
-        """
-id = "hall"
-name = "Hall"
-type = "local"
-[[entrances]]
-id = "front"
-name = "Front"
-counting = "main-beams"
-[[units]]
-id = "south-ockendon-main"
-since = 2020-01-01
-[[units.sensors]]
-name = "main-beams"
-kind = "beam-pair"
-entrance = "front"
-outer_pin = 17
-inner_pin = 27
-[[units.sensors]]
-name = "spare-beams"
-kind = "beam-pair"
-entrance = "front"
-outer_pin = 5
-inner_pin = 6
-""",
-        encoding="utf-8",
-    )
-    options = ("--fleet", str(fleet), "--pin-factory", "no-such", "--trace", f"main-beams={trace}", "--speed", "max")
-    with unit(mosquitto, tmp_path, *options) as process:
+    options = ("--pin-factory", "no-such", "--trace", f"front-beams={trace}", "--speed", "max")
+    with unit(mosquitto, tmp_path, *options, hub=HUB + SECOND_SENSOR) as process:
         wait_until("everything", lambda: len(collector.events) == PEOPLE + 1)
         assert process.stop() == 0
     (fault,) = [event for event in collector.events.values() if event["kind"] == "fault"]
     assert (fault["sensor"], fault["fault"]) == ("spare-beams", "sensor_unavailable")
-    assert "outer_pin 5: no pin factory 'no-such'" in fault["detail"]
+    assert fault["detail"].startswith("--pin-factory no-such: gpiozero has none of that name")
     assert compared(collector.passages()) == expected(trace)
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--unit", "nobody"), "--unit 'nobody': no such unit; there are armley-front"),
-        (("--trace", "no-beams=x.jsonl"), "has no sensor 'no-beams'; it has main-beams"),
-        (("--trace", "main-beams"), "--trace 'main-beams': expected SENSOR=FILE"),
-        (("--trace", "main-beams=missing.jsonl"), "missing.jsonl: cannot be read (No such file or directory)"),
+        (("--unit", "nobody"), "--unit 'nobody': no such unit; there are hall-front"),
+        (("--trace", "no-beams=x.jsonl"), "has no sensor 'no-beams'; it has front-beams"),
+        (("--trace", "front-beams"), "--trace 'front-beams': expected SENSOR=FILE"),
+        (("--trace", "front-beams=missing.jsonl"), "missing.jsonl: cannot be read (No such file or directory)"),
         (("--mqtt", "http://x"), "expected mqtt://"),
         (("--fleet", "/nowhere"), "--fleet /nowhere: no such folder"),
         (("--state", "/proc/nowhere"), "--state /proc/nowhere: cannot be written"),
@@ -257,7 +230,13 @@ inner_pin = 6
 def test_mistakes_are_told_in_one_line(
     options: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = {"--unit": "south-ockendon-main", "--mqtt": "mqtt://127.0.0.1:1", "--state": str(tmp_path / "state")}
+    fleet_of(tmp_path / "fleet", HUB)
+    given = {
+        "--fleet": str(tmp_path / "fleet"),
+        "--unit": "hall-front",
+        "--mqtt": "mqtt://127.0.0.1:1",
+        "--state": str(tmp_path / "state"),
+    }
     given |= dict(zip(options[::2], options[1::2], strict=True))
     assert main([word for pair in given.items() for word in pair]) == 2
     printed = capsys.readouterr().err
@@ -267,7 +246,9 @@ def test_mistakes_are_told_in_one_line(
 
 
 def test_two_agents_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--unit", "south-ockendon-main", "--mqtt", "mqtt://127.0.0.1:1", "--state", str(tmp_path)]
+    fleet_of(tmp_path / "fleet", HUB)
+    arguments = ["--fleet", str(tmp_path / "fleet"), "--unit", "hall-front", "--mqtt", "mqtt://127.0.0.1:1"]
+    arguments += ["--state", str(tmp_path)]
     with locked(tmp_path):
         assert main(arguments) == 2
     assert "another agent is using it" in capsys.readouterr().err
@@ -281,6 +262,9 @@ def test_the_help_explains_recordings_and_exit_codes(capsys: pytest.CaptureFixtu
 
 
 def test_the_process_loads_only_what_it_needs(tmp_path: Path, trace: Path) -> None:
+    fleet_of(tmp_path / "fleet", HUB)
+    arguments = ["--fleet", str(tmp_path / "fleet"), "--unit", "hall-front", "--mqtt", "mqtt://x"]
+    arguments += ["--state", str(tmp_path), "--trace", f"front-beams={trace}"]
     script = f"""
 import sys
 from paho.mqtt.packettypes import PacketTypes
@@ -289,8 +273,7 @@ from paho.mqtt.properties import Properties
 from edge.__main__ import parser, recordings
 from firmware_cfg.load import load_fleet
 import edge.publisher, edge.unit
-options = parser().parse_args({["--unit", "south-ockendon-main", "--mqtt", "mqtt://x", "--state", str(tmp_path)]!r}
-    + ["--trace", "main-beams={trace}"])
+options = parser().parse_args({arguments!r})
 recordings(options, load_fleet(options.fleet))
 print(*sys.modules)
 """
