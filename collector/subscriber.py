@@ -7,6 +7,7 @@ message is acknowledged in the order of arrival and only on the connection that 
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import socket
 import ssl
@@ -239,12 +240,18 @@ class Subscriber:
         sock = self._client.socket()
         if sock is None:
             return
-        self._client.disconnect()
-        deadline = time.monotonic() + _LINGER_S
-        while self._client.want_write() and self._client.socket() is not None and time.monotonic() < deadline:
-            self._client.loop_write()
-        with contextlib.suppress(OSError):
-            sock.close()
+        # paho closes its socket after the goodbye. Closed with something unread, the system would reset the connection
+        # and lose the last acknowledgements; so we hold the line until the broker has hung up.
+        with socket.socket(fileno=os.dup(sock.fileno())) as line, contextlib.suppress(OSError):
+            self._client.disconnect()
+            deadline_s = time.monotonic() + _LINGER_S
+            while self._client.want_write() and self._client.socket() is not None and time.monotonic() < deadline_s:
+                self._client.loop_write()
+            line.shutdown(socket.SHUT_WR)
+            line.settimeout(_LINGER_S)
+            while time.monotonic() < deadline_s and line.recv(65536):
+                pass
+        sock.close()
 
     def _on_connect(self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _props: Any) -> None:
         if reason.is_failure:
