@@ -144,6 +144,8 @@ class InfluxStore(Store):
             self._writer = self._probe()
         try:
             answer = self._writer(body)
+        except StoreUnavailable:
+            raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreUnavailable(f"store {self.name}: does not answer ({_short(error)})") from error
         if answer.status == _NOT_FOUND:

@@ -311,9 +311,10 @@ def test_an_influxdb_that_goes_and_comes_loses_nothing(
         until(lambda: collector.condition().ok, "well again")
         assert collector.store.tally(UNIT, EPOCH) == {"passage": Tally(11, 11)}
     said = [record.getMessage() for record in caplog.records if record.name == "foyer.collector"]
-    assert len(said) == 2  # once that it is away, however often it was tried, and once that it is back
-    assert "does not answer" in said[0]
-    assert said[1] == "store is there again"
+    *away, back = said  # tried many times, said once, or twice where the connection broke before it was refused
+    assert 1 <= len(away) <= 2
+    assert all("does not answer" in sentence for sentence in away)
+    assert back == "store is there again"
 
 
 def test_a_store_that_is_away_at_the_start_is_waited_for(
