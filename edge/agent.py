@@ -94,7 +94,9 @@ class Minute:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: faults held back may be due."""
+    """A second has passed: faults held back may be due. `working` names the sensors that are open and well."""
+
+    working: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Agent:
         self._down: dict[str, str] = dict(memo.get("down", {}))
         self._commands: list[str] = list(memo.get("commands", []))
         self._held: dict[tuple[str, str, str | None], _Held] = {}
+        self._well_since: dict[str, int] = {}
+        """Monotonic ns from which on a sensor has been working at each tick."""
 
     def memo(self) -> dict[str, Any]:
         """In JSON's types: cumulative totals, sensors known to be down, ids of commands seen."""
@@ -187,7 +191,8 @@ class Agent:
                 yield self._fault(UNIT_ITSELF, now.mark, fields, now)
             case Minute():
                 yield self._health(event, now)
-            case Tick():
+            case Tick(working):
+                self._well_since = {name: self._well_since.get(name, now.mono_ns) for name in working}
                 yield from self._release(now)
             case CommandCame(payload):
                 yield from self._command(payload, now)
@@ -284,7 +289,7 @@ class Agent:
                 clock="synced" if now.synced else "unsynced",
                 uptime_s=(now.mono_ns - minute.started_ns) / NS_PER_S,
                 version=self._settings.version,
-                sensors={name: self._sensor_health(name, sensor) for name, sensor in minute.sensors.items()},
+                sensors={name: self._sensor_health(name, sensor, now) for name, sensor in minute.sensors.items()},
                 outbox=OutboxHealth(
                     depth=stats.open_, oldest_age_s=age_ns / NS_PER_S, dropped=stats.dropped, bytes=stats.bytes_
                 ),
@@ -292,15 +297,18 @@ class Agent:
             ),
         )
 
-    def _sensor_health(self, name: str, stats: SensorStats) -> SensorHealth:
+    def _sensor_health(self, name: str, stats: SensorStats, now: Now) -> SensorHealth:
         totals = self._totals.get(name, _Totals())
+        ok = stats.ok and name not in self._down
+        since_ns = self._well_since.get(name) if ok else None
         return SensorHealth(
             in_=totals.in_,
             out=totals.out,
             edges=stats.edges,
             lost_edges=stats.lost_edges,
             chatter=stats.chatter,
-            ok=stats.ok and name not in self._down,
+            ok=ok,
+            ok_since_ns=None if since_ns is None else max(0, now.wall_ns - now.mono_ns + since_ns),
         )
 
     def _command(self, payload: bytes, now: Now) -> list[Output]:

@@ -254,7 +254,8 @@ class Unit:
         """Once a second: the clock, faults held back, the place, and what went wrong elsewhere."""
         self._look_ns = now.mono_ns + LOOK_EVERY_NS
         self._outbox.observe(now)
-        self._do(Tick(), now)
+        working = (sensor.driver for sensor in self._sensors if sensor.open_)
+        self._do(Tick(frozenset(driver.name for driver in working if driver.stats().ok)), now)
         for sentence in self._outbox.take_set_aside():
             self._do(UnitNoticed("outbox_damaged", sentence), now)
         dropped = self._link.dropped

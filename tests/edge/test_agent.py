@@ -16,6 +16,7 @@ from edge.agent import (
     CommandCame,
     Execute,
     Message,
+    Minute,
     Now,
     Seen,
     SensorDown,
@@ -23,7 +24,7 @@ from edge.agent import (
     Tick,
     UnitNoticed,
 )
-from edge.drafts import Draft, Mark, Noticed, Reading
+from edge.drafts import Draft, Mark, Noticed, OutboxStats, Reading, SensorStats
 from firmware_cfg.times import NS_PER_S
 from firmware_cfg.wire import Command, event_adapter
 
@@ -132,3 +133,25 @@ def test_the_memory_of_commands_is_bounded(settings: AgentSettings) -> None:
         command = Command(id=f"c{number}", expires_ns=2**62, name="ping")
         assert agent.handle(CommandCame(command.model_dump_json().encode()), now())
     assert len(agent.memo()["commands"]) == COMMANDS_REMEMBERED
+
+
+def test_a_sensor_says_since_when_it_has_worked_though_nobody_could_be_told(settings: AgentSettings) -> None:
+    agent = Agent(settings)
+    outbox = OutboxStats("0" * 16, 0, 0, 0, 0, 0, 0, 0)
+
+    def since_s(second: int, *, ok: bool) -> float | None:
+        minute = Minute("session", 0, outbox, {"front-beams": SensorStats(ok=ok)})
+        health = only(agent.handle(minute, now(second)))
+        assert isinstance(health, Message)
+        since_ns = json.loads(health.payload)["sensors"]["front-beams"]["ok_since_ns"]
+        return None if since_ns is None else (since_ns - T0_NS) / NS_PER_S
+
+    working = frozenset({"front-beams"})
+    assert since_s(0, ok=True) is None, "no second of it was seen yet"
+    for second in range(5, 14 * 86_400, 3600):
+        agent.handle(Tick(working), now(second))
+    assert since_s(14 * 86_400, ok=True) == 5
+    assert since_s(14 * 86_400, ok=False) is None
+    agent.handle(Tick(), now(14 * 86_400))
+    agent.handle(Tick(working), now(14 * 86_400 + 9))
+    assert since_s(14 * 86_400 + 60, ok=True) == 14 * 86_400 + 9
