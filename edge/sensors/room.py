@@ -145,7 +145,9 @@ class RoomSensor:
         self._levels: list[int] = []
         self._heard_ns = 0
         self._fusion: RoomFusion | None = None
-        self._edges: int = (memo or {}).get("edges", 0)
+        memo = memo or {}
+        self._edges: int = memo.get("edges", 0)
+        self._bad_before, self._noise_before = memo.get("radar", (0, 0))
 
     def open(self, now: Instant) -> None:
         self._levels = list(self._lines.open()) if self._inputs else []
@@ -174,14 +176,16 @@ class RoomSensor:
         return min(t_ns for t_ns in times if t_ns is not None)
 
     def memo(self) -> dict[str, Any]:
-        return {"edges": self._edges}
+        stats = self.stats()
+        return {"edges": stats.edges, "radar": [stats.lost_edges, stats.chatter]}
 
     def stats(self) -> SensorStats:
         """The edges of its lines; of its radar, spoilt frames as `lost_edges` and bytes of noise as `chatter`."""
-        if self._radar is None:
-            return SensorStats(edges=self._edges)
-        frames = self._radar.radar.frames
-        return SensorStats(self._edges, frames.bad, frames.noise, self._radar.ok)
+        bad, noise, ok = self._bad_before, self._noise_before, True
+        if self._radar:
+            frames = self._radar.radar.frames
+            bad, noise, ok = bad + frames.bad, noise + frames.noise, self._radar.ok
+        return SensorStats(self._edges, bad, noise, ok)
 
     def close(self) -> None:
         self._lines.close()

@@ -492,6 +492,23 @@ def test_a_live_radar_on_a_serial_port_sees_somebody_and_its_unplugging_is_a_fau
     assert "radar_port" in fault.detail
     assert states(found)[-1] == "unknown"
     assert bench.sensor.stats().ok is False
+    pty.plug()
+    found = bench.run(90)
+    assert [(what.fault, what.active) for what in found if isinstance(what, Noticed)] == [("sensor_unavailable", False)]
+    assert states(found)[-1] == "occupied"
+    assert bench.sensor.stats().ok is True
+
+
+def test_what_a_radar_spoilt_is_counted_across_restarts(pty: PtyPort) -> None:
+    bench = Bench(room(radar_port=str(pty.path)), pty)
+    bench.open()
+    bench.run(1)
+    pty.line.flip = 0.5
+    bench.run(30)
+    before = bench.sensor.stats()
+    assert before.lost_edges > 0
+    bench.restart()
+    assert bench.sensor.stats().lost_edges == before.lost_edges
 
 
 def test_a_radar_that_is_not_there_is_a_fault_and_the_room_goes_on(tmp_path: Path) -> None:
