@@ -65,12 +65,22 @@ def load_hub(file: Path) -> Hub:
     try:
         return Hub.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{file}: {line}" for line in explain(error))) from error
+        raise ConfigError("\n".join(f"{file}: {line}" for line in explain(error, raw))) from error
 
 
-def explain(error: ValidationError) -> list[str]:
-    """One line a mistake: the key's path, what is wrong, what is allowed."""
-    return [f"{_path(item['loc'])}: {_reason(item)}" for item in error.errors()]
+def explain(error: ValidationError, raw: Any = None) -> list[str]:
+    """One line a mistake: the key's path, what is wrong, what is allowed; which sensor, where the `raw` table tells."""
+    return [f"{_sensor(item['loc'], raw)}{_path(item['loc'])}: {_reason(item)}" for item in error.errors()]
+
+
+def _sensor(location: tuple[int | str, ...], raw: Any) -> str:
+    if location[:1] != ("units",) or location[2:3] != ("sensors",) or len(location) <= 3:  # noqa: PLR2004 - units, one, its sensors, one
+        return ""
+    try:
+        name = raw["units"][location[1]]["sensors"][location[3]]["name"]
+    except (LookupError, TypeError):  # it has no name, or is no table at all
+        return ""
+    return f"sensor {name!r}: "
 
 
 def _path(location: tuple[int | str, ...]) -> str:
