@@ -6,7 +6,7 @@ from firmware_cfg.errors import ConfigError
 
 def test_a_broker_url_with_everything() -> None:
     endpoint = parse_mqtt_url("mqtts://armley-front:p%40ss@broker.example:8884")
-    assert endpoint == MqttEndpoint("broker.example", 8884, tls=True, username="armley-front", password="p@ss")
+    assert endpoint == MqttEndpoint("broker.example", 8884, tls=True, username="armley-front", password="p@ss")  # noqa: S106 - an example
 
 
 @pytest.mark.parametrize(("url", "port"), [("mqtt://broker", 1883), ("mqtts://broker", 8883), ("mqtt://[::1]:9", 9)])
