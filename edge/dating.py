@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from firmware_cfg.times import NS_PER_S
+from firmware_cfg.times import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SYNC_WAIT_NS = 15 * 60 * NS_PER_S
 ANCHOR_EVERY_NS = 10 * 60 * NS_PER_S
+SAME_CLOCK_NS = NS_PER_MS
+"""Two readings of the clocks differ by how long reading them takes; by more where the wall clock was set."""
 
 Source = Literal["clock", "sync", "collector"]
 Dated = tuple[int, Literal["synced", "unsynced"]]
@@ -38,6 +40,8 @@ class Anchor:
 class _Boot:
     first_ns: int
     last_ns: int
+    clock: Anchor | None = None
+    """The first reading of a clock that nobody had set."""
     sync: Anchor | None = None
     hint: Anchor | None = None
 
@@ -45,7 +49,12 @@ class _Boot:
     def start_ns(self) -> int | None:
         """UTC of monotonic zero, as well as it is known."""
         known = self.sync or self.hint
-        return known.wall_ns - known.mono_ns if known else None
+        return _zero_ns(known) if known else None
+
+
+def _zero_ns(anchor: Anchor) -> int:
+    """UTC of monotonic zero, as that reading has it."""
+    return anchor.wall_ns - anchor.mono_ns
 
 
 class Dating:
@@ -54,7 +63,6 @@ class Dating:
     def __init__(self, anchors: Iterable[Anchor] = ()) -> None:
         self._boots: dict[str, _Boot] = {}
         self._recorded_ns: int | None = None
-        self._recorded_sync = False
         for anchor in anchors:
             self._take(anchor)
 
@@ -62,11 +70,11 @@ class Dating:
         """Look at the clock; gives back an anchor where it should be recorded, which is so seldom."""
         anchor = Anchor(now.boot, now.mono_ns, now.wall_ns, "sync" if now.synced else "clock")
         new_boot = now.boot not in self._boots
-        self._take(anchor)
+        changed = self._take(anchor)
         due = self._recorded_ns is None or now.mono_ns - self._recorded_ns >= ANCHOR_EVERY_NS
-        if not (new_boot or due or (now.synced and not self._recorded_sync)):
+        if not (new_boot or due or changed):
             return None
-        self._recorded_ns, self._recorded_sync = now.mono_ns, now.synced
+        self._recorded_ns = now.mono_ns
         return anchor
 
     def collector_says(self, wall_ns: int, now: Instant) -> Anchor | None:
@@ -97,14 +105,28 @@ class Dating:
             return boot.hint.wall_ns + mark.mono_ns - boot.hint.mono_ns, "unsynced"
         return self._between(mark) if ended else None
 
-    def _take(self, anchor: Anchor) -> None:
+    def zero(self, now: Instant) -> tuple[int, bool]:
+        """The best that is known of UTC at the present boot's monotonic zero, and whether a time server vouches for it.
+
+        It changes only when something better becomes known, or the clock is set.
+        """
+        boot = self._boots.get(now.boot)
+        known = (boot.sync or boot.hint or boot.clock) if boot else None
+        return (_zero_ns(known) if known else now.wall_ns - now.mono_ns), bool(boot and boot.sync)
+
+    def _take(self, anchor: Anchor) -> bool:
+        """Whether it tells another time of the boot than was vouched for."""
         boot = self._boots.setdefault(anchor.boot, _Boot(anchor.mono_ns, anchor.mono_ns))
         boot.first_ns = min(boot.first_ns, anchor.mono_ns)
         boot.last_ns = max(boot.last_ns, anchor.mono_ns)
-        if anchor.source == "sync":
-            boot.sync = anchor
-        elif anchor.source == "collector":
+        if anchor.source == "collector":
             boot.hint = anchor
+        elif anchor.source == "clock":
+            boot.clock = boot.clock or anchor
+        elif boot.sync is None or abs(_zero_ns(anchor) - _zero_ns(boot.sync)) >= SAME_CLOCK_NS:
+            boot.sync = anchor
+            return True
+        return False
 
     def _between(self, mark: Mark) -> Dated | None:
         """A boot that nobody ever dated lies between its neighbours; what is not known of the gaps is shared evenly.

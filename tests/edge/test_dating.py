@@ -87,3 +87,27 @@ def test_anchors_are_recorded_seldom_and_at_once_when_the_sync_arrives() -> None
 
 def test_a_boot_nobody_knows_is_not_dated() -> None:
     assert Dating().utc(Mark("other", 5), at(1, DAY, synced=True)) is None
+
+
+def test_one_reading_dates_a_boot_until_the_clock_is_set() -> None:
+    """Readings differ by how long they take; events of one boot must not."""
+    dating = Dating()
+    dating.observe(at(0, DAY, synced=True))
+    assert dating.observe(at(1, DAY + S + 900_000, synced=True)) is None
+    assert dating.utc(Mark("b", 5 * S), at(1)) == (DAY + 5 * S, "synced")
+    assert dating.zero(at(1)) == (DAY, True)
+    assert dating.observe(at(2, DAY + 3 * S, synced=True)) is not None
+    assert dating.utc(Mark("b", 5 * S), at(2)) == (DAY + 6 * S, "synced")
+    assert dating.zero(at(2)) == (DAY + S, True)
+
+
+def test_monotonic_zero_as_well_as_it_is_known() -> None:
+    dating = Dating()
+    assert dating.zero(at(10, 7 * S)) == (-3 * S, False)
+    dating.observe(at(10, 50 * S))
+    dating.observe(at(11, 52 * S))
+    assert dating.zero(at(12, 90 * S)) == (40 * S, False)
+    dating.collector_says(DAY, at(12))
+    assert dating.zero(at(13)) == (DAY - 12 * S, False)
+    dating.observe(at(14, DAY, synced=True))
+    assert dating.zero(at(14)) == (DAY - 14 * S, True)
