@@ -62,16 +62,16 @@ class Presence:
 def _length(window: bytes) -> int | None:
     if not HEADER.startswith(window[: len(HEADER)]):
         return 0
-    if len(window) < _HEAD:
+    if len(window) < _HEAD + 2:
         return None
     inside = int.from_bytes(window[len(HEADER) : _HEAD], "little")
-    return _HEAD + inside + len(TAIL) if inside in _TYPES else 0
+    return _HEAD + inside + len(TAIL) if window[_HEAD : _HEAD + 2] == bytes((_TYPES.get(inside, 0), 0xAA)) else 0
 
 
 def decode(frame: bytes) -> Report | None:
-    """The report of a whole frame; None where type, end, tail or a value cannot be."""
+    """The report of a whole frame; None where end, tail or a value cannot be."""
     inside = frame[_HEAD : -len(TAIL)]
-    if not frame.endswith(TAIL) or not inside.endswith(END) or inside[:2] != bytes([_TYPES[len(inside)], 0xAA]):
+    if not frame.endswith(TAIL) or not inside.endswith(END):
         return None
     report = Report(*_TARGET.unpack_from(inside, 2))
     far = max(report.moving_cm, report.still_cm, report.detection_cm) > REACH_CM
