@@ -57,7 +57,7 @@ def test_the_example_fleet_is_six_hubs_of_three_types() -> None:
     placed = fleet.place("armley-front", ns(2026, 3, 2))
     assert placed is not None
     hub, stay = placed
-    assert (hub.id, [sensor.name for sensor in stay.sensors]) == ("armley", ["front-beams"])
+    assert (hub.id, stay.sensors[0].name, stay.sensors[0].kind) == ("armley", "front-beams", "beam-pair")
     assert hub.role("front", "front-beams") == "counting"
 
 
