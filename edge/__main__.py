@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from edge.clock import SystemClock
+from edge.clock import Clock, SystemClock
 from edge.errors import StateError
 from edge.outbox import OutboxSettings
 from edge.publisher import Publisher, TlsFiles
@@ -131,7 +131,7 @@ def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: An
     return rec.RecordingSensor(config, path, options.speed, memo)
 
 
-def run(options: argparse.Namespace, chips: Chips | None = None) -> int:
+def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | None = None) -> int:
     """The unit until it is stopped; raises FoyerError where it cannot begin."""
     endpoint = parse_mqtt_url(options.mqtt)
     fleet = load_fleet(options.fleet)
@@ -144,7 +144,7 @@ def run(options: argparse.Namespace, chips: Chips | None = None) -> int:
             lambda: woken[0].wake() if woken else None,
             TlsFiles(options.tls_ca, options.tls_cert, options.tls_key),
         )
-        clock = SystemClock(trusted=bool(options.trace))
+        clock = clock or SystemClock(trusted=bool(options.trace))
         settings = UnitSettings(
             fleet=fleet,
             unit=options.unit,
@@ -166,7 +166,7 @@ def run(options: argparse.Namespace, chips: Chips | None = None) -> int:
     return 0 if stored and not unit.failed else 1
 
 
-def _pin_factory(name: str, clock: SystemClock) -> Callable[[], Any]:
+def _pin_factory(name: str, clock: Clock) -> Callable[[], Any]:
     def factory() -> Any:
         if name == "mock":
             from edge.sensors.mock import ClockFactory  # noqa: PLC0415 - only where it is asked for
@@ -186,11 +186,11 @@ def _version() -> str:
         return "unknown"
 
 
-def main(argv: list[str] | None = None, chips: Chips | None = None) -> int:
-    """Run the command line; its exit code. `chips` stand in for the machine's GPIO chips."""
+def main(argv: list[str] | None = None, chips: Chips | None = None, clock: Clock | None = None) -> int:
+    """Run the command line; its exit code. `chips` and `clock` stand in for the machine's."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
     try:
-        return run(parser().parse_args(argv), chips)
+        return run(parser().parse_args(argv), chips, clock)
     except FoyerError as error:
         print(f"foyer: {error}", file=sys.stderr)
         return error.exit_code

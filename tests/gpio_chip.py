@@ -19,7 +19,7 @@ from gpiod.line import Value
 from gpiod.line_settings import _line_settings_to_ext
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _EVENT = struct.Struct("=qIIII")
 _RISING, _FALLING = gpiod.EdgeEvent.Type.RISING_EDGE.value, gpiod.EdgeEvent.Type.FALLING_EDGE.value
@@ -36,8 +36,11 @@ class Lines:
 
     def drive(self, pin: int, high: bool, t_ns: int) -> None:
         """An edge; raises BlockingIOError when the reader is so late that a kernel would begin to drop."""
-        event = self._next(pin, high, t_ns)
-        self.near.send(event)
+        self.drive_all([(pin, high, t_ns)])
+
+    def drive_all(self, edges: Iterable[tuple[int, bool, int]]) -> None:
+        """As `drive`, at once."""
+        self.near.send(b"".join(self._next(*edge) for edge in edges))
 
     def overrun(self, pin: int, high: bool, t_ns: int) -> None:
         """An edge that is numbered and then dropped."""
