@@ -37,9 +37,14 @@ def agent(context: typer.Context) -> None:
 
 @app.command()
 def replay(
-    trace: Annotated[
-        Path,
-        typer.Argument(help="A recording: .jsonl, .csv or .vcd, also with .gz, or .parquet.", show_default=False),
+    traces: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="TRACE",
+            help="A recording: .jsonl, .csv or .vcd, also with .gz, or .parquet; or what a unit has recorded: "
+            "the folder, or some of its segments.",
+            show_default=False,
+        ),
     ],
     separation_m: Annotated[
         float | None, typer.Option(help="Metres between the beams; else what the trace says.", show_default=False)
@@ -52,7 +57,9 @@ def replay(
     """Count the passages in a recording of a door's beams."""
     from edge import replay as replaying
 
-    replayed = replaying.replay(trace, separation_m, debounce_ms)
+    replayed = replaying.replay(*traces, separation_m=separation_m, debounce_ms=debounce_ms)
+    for note in replayed.notes:
+        print(f"foyer: {note}", file=sys.stderr)
     if as_json:
         print(replaying.as_json(replayed))
         return

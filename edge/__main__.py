@@ -20,11 +20,13 @@ from edge.errors import StateError
 from edge.outbox import OutboxSettings
 from edge.publisher import Publisher, TlsFiles
 from edge.sensors.base import Chips
+from edge.sensors.taps import NO_TAP, Tap, Taps
 from edge.unit import Replacement, Unit, UnitSettings, present_stay
 from firmware_cfg.endpoint import parse_mqtt_url
 from firmware_cfg.errors import ConfigError, FoyerError
 from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet, sensors_of
 from firmware_cfg.schema import Sensor
+from firmware_cfg.times import NS_PER_S
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     add("--speed", type=_speed, default=1.0, metavar="N|max", help="how fast recordings are fed (default: 1)")
     add("--again", action="store_true", help="feed recordings from the start although they were fed before")
     add("--exit-when-done", action="store_true", help="end when every recording is fed and every event acked")
+    add("--record", type=Path, metavar="DIR", help="keep the raw signals of the last day, for foyer replay DIR")
+    add("--record-hours", type=_above_zero, default=24.0, metavar="H", help="keep so much (default: 24)")
+    add("--record-mib", type=_mebibytes, default=256, metavar="N", help="in so much disk at most (default: 256)")
     add("--pin-factory", metavar="NAME", help="read every pin by this gpiozero pin factory, such as lgpio or mock")
     add("--outbox-mib", type=_mebibytes, default=256, metavar="N", help="how much disk events may take (default: 256)")
     add("--tls-ca", type=Path, metavar="FILE", help="who signs the broker's certificate, if no public authority does")
@@ -72,6 +77,13 @@ def _speed(text: str) -> float:
     if not (math.isfinite(speed) and speed > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number above 0 nor max")
     return speed
+
+
+def _above_zero(text: str) -> float:
+    number = float(text)
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
 
 
 def _mebibytes(text: str) -> int:
@@ -116,19 +128,19 @@ def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replaceme
         path = Path(file)
         key = f"trace:{name}:{rec.digest(path)}"
         make = functools.partial(_recording, sensors[name], path, options)
-        make(None).close()  # that it can be used is known before anything is started
+        make(None, NO_TAP).close()  # that it can be used is known before anything is started
         found[name] = Replacement(key, make)
     return found
 
 
-def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: Any) -> Any:
+def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: Any, tap: Tap) -> Any:
     import edge.sensors.recording as rec  # noqa: PLC0415 - a unit with real sensors does not need it
 
     if memo and memo["finished"] and options.again:
         memo = None
     elif memo and memo["finished"]:
         log.warning("sensor %s: %s was fed before and is not fed again; --again does so", config.name, path)
-    return rec.RecordingSensor(config, path, options.speed, memo)
+    return rec.RecordingSensor(config, path, options.speed, memo, tap)
 
 
 def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | None = None) -> int:
@@ -154,6 +166,7 @@ def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | 
             pin_factory=_pin_factory(options.pin_factory, clock) if options.pin_factory else None,
             chips=chips,
             replace=replace,
+            taps=_taps(options),
         )
         unit = Unit(settings, clock, publisher)
         woken.append(unit)
@@ -164,6 +177,15 @@ def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | 
         finally:
             stored = unit.close()
     return 0 if stored and not unit.failed else 1
+
+
+def _taps(options: argparse.Namespace) -> Taps:
+    if options.record is None:
+        return Taps()
+    from edge.recorder import MIB, Recorder, RingSettings  # noqa: PLC0415 - only where it is asked for
+
+    keep_ns = round(options.record_hours * 3600 * NS_PER_S)
+    return Recorder(options.record, RingSettings(keep_ns, options.record_mib * MIB))
 
 
 def _pin_factory(name: str, clock: Clock) -> Callable[[], Any]:

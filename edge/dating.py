@@ -77,6 +77,11 @@ class Dating:
         self._recorded_ns = now.mono_ns
         return anchor
 
+    def is_set(self, now: Instant) -> bool:
+        """Whether the wall clock was set since it was last observed."""
+        sync = self._boots[now.boot].sync if now.boot in self._boots else None
+        return now.synced and (sync is None or abs(now.wall_at(0) - _zero_ns(sync)) >= SAME_CLOCK_NS)
+
     def collector_says(self, wall_ns: int, now: Instant) -> Anchor | None:
         """The collector's idea of now, second best. Gives back an anchor to record, once a boot."""
         boot = self._boots.get(now.boot)

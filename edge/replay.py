@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from edge.counting import Columns, Door, DoorSettings, Passage
+from edge.recorded import Recorded, is_recording
 from edge.trace import Edge, TraceHeader, open_trace
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
@@ -27,6 +28,8 @@ class Replayed:
     header: TraceHeader
     edges: int
     found: Columns
+    notes: tuple[str, ...] = ()
+    """What a recording lacks, a sentence each."""
 
     def total(self, direction: str) -> int:
         """Persons who passed in that direction."""
@@ -44,8 +47,16 @@ def settings(separation_m: float | None, debounce_ms: float | None, header: Trac
     return DoorSettings(separation_m, round(debounce_ms * NS_PER_MS))
 
 
-def replay(path: Path, separation_m: float | None = None, debounce_ms: float | None = None) -> Replayed:
-    """Count what a trace holds; at its end time goes on until all is decided. Raises TraceError, ConfigError."""
+def replay(path: Path, *more: Path, separation_m: float | None = None, debounce_ms: float | None = None) -> Replayed:
+    """Count what a trace holds; at its end time goes on until all is decided. Raises TraceError, ConfigError.
+
+    A unit's own recording (a folder, or segments of it) is counted as the unit counted it, with its settings.
+    """
+    if is_recording([path, *more]):
+        if (separation_m, debounce_ms) != (None, None):
+            raise ConfigError(f"{path}: a unit's recording is counted with that unit's separation and debounce time")
+        recorded = Recorded([path, *more])
+        return Replayed(recorded.header, recorded.edges, recorded.found, tuple(recorded.notes))
     with open_trace(path) as trace:
         door = Door(settings(separation_m, debounce_ms, trace.header), trace.header.levels)
         found = Columns()

@@ -35,6 +35,7 @@ from edge.link import Connected, Disconnected, Identity, Link, Received
 from edge.outbox import Outbox, OutboxSettings
 from edge.sensors.base import Chips, Driver, Surroundings
 from edge.sensors.kinds import make
+from edge.sensors.taps import Tap, Taps
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub, Stay
@@ -66,6 +67,8 @@ class UnitSettings:
     pin_factory: Callable[[], Any] | None = None
     chips: Chips | None = None
     replace: dict[str, Replacement] = field(default_factory=dict)
+    taps: Taps = field(default_factory=Taps)
+    """Where raw signals go besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Replacement:
     """A driver in place of a configured sensor, and the name under which its memo is kept."""
 
     memo_key: str
-    make: Callable[[Any], Driver]
+    make: Callable[[Any, Tap], Driver]
 
 
 @dataclass(slots=True)
@@ -104,6 +107,8 @@ class Unit:
         now = read(clock)
         self._hub, self._stay = present_stay(settings.fleet, settings.unit, now.wall_ns)
         self._outbox = Outbox(settings.folder, now, settings.outbox)
+        self._taps = settings.taps
+        self._taps.resume(self._outbox.memo("recorder"), now, self._outbox.dating.zero(now))
         self._agent = self._new_agent()
         self._delivery = Delivery()
         self._epoch = self._outbox.epoch
@@ -171,6 +176,7 @@ class Unit:
         now = read(self._clock)
         self._close_sensors(now)
         stored = self._outbox.close(now, self._memos())
+        self._taps.close()
         self._link.close()
         return stored
 
@@ -214,14 +220,17 @@ class Unit:
     def _make_sensors(self) -> list[_Sensor]:
         memos = {config.name: self._outbox.memo(f"sensor:{config.name}") for config in self._stay.sensors}
         settings = self._settings
-        around = Surroundings(self._clock, self.wake, settings.pin_factory, memos, self._hub, settings.chips)
+        around = Surroundings(
+            self._clock, self.wake, settings.pin_factory, memos, self._hub, settings.chips, self._taps
+        )
         sensors = []
         for config in self._stay.sensors:
             instead = self._settings.replace.get(config.name)
             if instead is None:
                 sensors.append(_Sensor(make(config, around), f"sensor:{config.name}"))
             else:
-                sensors.append(_Sensor(instead.make(self._outbox.memo(instead.memo_key)), instead.memo_key))
+                driver = instead.make(self._outbox.memo(instead.memo_key), self._taps.tap(config.name))
+                sensors.append(_Sensor(driver, instead.memo_key))
         return sensors
 
     def _now(self, now: Instant) -> Now:
@@ -253,11 +262,15 @@ class Unit:
     def _look_around(self, now: Instant) -> None:
         """Once a second: the clock, faults held back, the place, and what went wrong elsewhere."""
         self._look_ns = now.mono_ns + LOOK_EVERY_NS
+        if self._outbox.buffered and self._outbox.dating.is_set(now):
+            self._commit(now)  # what is known already is dated by the clock as it was
         self._outbox.observe(now)
         working = (sensor.driver for sensor in self._sensors if sensor.open_)
         self._do(Tick(frozenset(driver.name for driver in working if driver.stats().ok)), now)
         for sentence in self._outbox.take_set_aside():
             self._do(UnitNoticed("outbox_damaged", sentence), now)
+        for sentence in self._taps.look(now, self._outbox.dating.zero(now)):
+            self._do(UnitNoticed("recording_paused", sentence), now)
         dropped = self._link.dropped
         if dropped > self._dropped_incoming:
             count, self._dropped_incoming = dropped - self._dropped_incoming, dropped
@@ -323,7 +336,7 @@ class Unit:
 
     def _memos(self) -> dict[str, Any]:
         memos = {sensor.memo_key: sensor.driver.memo() for sensor in self._sensors}
-        return {**memos, "agent": self._agent.memo()}
+        return {**memos, "agent": self._agent.memo(), "recorder": self._taps.memo()}
 
     def _commit(self, now: Instant) -> bool:
         return self._outbox.commit(now, self._memos())

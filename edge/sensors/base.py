@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.clock import Clock, Instant
 from edge.drafts import Noticed, Reading, SensorStats
+from edge.sensors.taps import Taps
 from firmware_cfg.schema import Hub
 
 if TYPE_CHECKING:
@@ -108,3 +109,5 @@ class Surroundings:
     """The building that the sensors are in, where that is known."""
     chips: Chips | None = None
     """In place of the machine's GPIO chips."""
+    taps: Taps = field(default_factory=Taps)
+    """Where raw signals go besides."""

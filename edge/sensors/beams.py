@@ -11,6 +11,7 @@ from edge.errors import SensorError
 from edge.sensors.base import Edge, EdgeSource, Surroundings
 from edge.sensors.counts import Tally, readings, restored_door, same_settings
 from edge.sensors.lines import GpioLine, edge_source
+from edge.sensors.taps import NO_TAP, Signals, Tap
 from firmware_cfg.schema import BeamPair
 from firmware_cfg.times import NS_PER_MS
 
@@ -29,7 +30,8 @@ def beam_lines(config: BeamPair) -> list[GpioLine]:
 
 
 def make(config: BeamPair, around: Surroundings) -> BeamPairSensor:
-    return BeamPairSensor(config, edge_source(config, beam_lines(config), around), around.memos.get(config.name))
+    source = edge_source(config, beam_lines(config), around)
+    return BeamPairSensor(config, source, around.memos.get(config.name), around.taps.tap(config.name))
 
 
 class BeamPairSensor:
@@ -39,8 +41,11 @@ class BeamPairSensor:
     failed = False
     finished = False
 
-    def __init__(self, config: BeamPair, source: EdgeSource, memo: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, config: BeamPair, source: EdgeSource, memo: dict[str, Any] | None = None, tap: Tap = NO_TAP
+    ) -> None:
         self.name = config.name
+        self._tap = tap
         self._settings = door_settings(config)
         self._source = source
         self._tally = Tally(self._settings.debounce_ns)
@@ -61,6 +66,7 @@ class BeamPairSensor:
         before = restored_door(self._last, self.name)
         if before and self._last and self._boot == now.boot and same_settings(self._last, self._settings):
             self._door = before
+            self._tap.begin(self._signals(levels), before.snapshot(), now.mono_ns)
             for line, beam in enumerate(self._last["beams"]):
                 if beam["raw"] != levels[line]:
                     self._feed(before, max(now.mono_ns, before.now_ns), line, levels[line])
@@ -68,6 +74,7 @@ class BeamPairSensor:
             if before:
                 self._take(before.finish())
             self._door = Door(self._settings, levels)
+            self._tap.begin(self._signals(levels), None, now.mono_ns)
         self._boot = now.boot
 
     def poll(self, now: Instant) -> list[Reading | Noticed]:
@@ -95,8 +102,7 @@ class BeamPairSensor:
         return min(times, default=None)
 
     def memo(self) -> dict[str, Any]:
-        door = self._door.snapshot() if self._door is not None else self._last
-        return {"boot": self._boot, "door": door, "tally": self._tally.memo()}
+        return {"boot": self._boot, "door": self._snapshot(), "tally": self._tally.memo()}
 
     def stats(self) -> SensorStats:
         return self._tally.stats()
@@ -115,8 +121,16 @@ class BeamPairSensor:
             self.close()
             raise
 
+    def _snapshot(self) -> dict[str, Any] | None:
+        return self._door.snapshot() if self._door is not None else self._last
+
+    def _signals(self, levels: tuple[int, int]) -> Signals:
+        known = self._settings
+        return Signals(self._snapshot, None, known.separation_m, known.debounce_ns, levels)
+
     def _feed(self, door: Door, t_ns: int, line: int, level: int) -> None:
         self._tally.edge(t_ns, line)
+        self._tap.edge(t_ns, line, level)
         self._take(door.feed(t_ns, line, level))
 
     def _take(self, found: list[Any]) -> None:

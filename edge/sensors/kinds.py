@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.clock import Instant
 from edge.drafts import Noticed, Reading, SensorStats
 from edge.errors import SensorError
 from edge.sensors.base import Driver, Surroundings
 from firmware_cfg.schema import Sensor
+
+if TYPE_CHECKING:
+    from edge.sensors.serial_port import Device
 
 MODULES = {
     "beam-pair": "edge.sensors.beams",
@@ -28,6 +31,14 @@ def make(config: Sensor, around: Surroundings) -> Driver:
         return _Undriven(config, around.memos.get(config.name))
     driver: Driver = import_module(module).make(config, around)
     return driver
+
+
+def make_device(config: Sensor) -> Device | None:
+    """The device of a serial sensor, without its port; None for a sensor of another kind."""
+    module = MODULES.get(config.kind)
+    device = getattr(import_module(module), "DEVICE", None) if module else None
+    made: Device | None = device(config) if device else None
+    return made
 
 
 class _Undriven:

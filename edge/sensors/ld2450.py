@@ -95,6 +95,9 @@ class Ld2450:
         return None
 
 
+DEVICE = Ld2450
+
+
 def make(config: RadarLine, around: Surroundings) -> SerialSensor:
     quiet = "has it power, and is its TX wired to the port's RX?"
     return serial_sensor(config, Ld2450(config), "an HLK-LD2450 radar", quiet, around)

@@ -134,6 +134,9 @@ class ModbusDevice:
         return min(now_ns + LOOK_NS, poll_ns) if waits else poll_ns
 
 
+DEVICE = ModbusDevice
+
+
 def make(config: ModbusCounter, around: Surroundings) -> SerialSensor:
     quiet = f"has it power, is its address {config.address}, and are A and B the right way round?"
     return serial_sensor(config, ModbusDevice(config), "a Modbus RTU counter", quiet, around)

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Instant
-from edge.counting import Door, DoorSettings
+from edge.counting import DoorSettings
 from edge.drafts import Mark, Noticed, Reading, SensorStats
 from edge.sensors.beams import door_settings
-from edge.sensors.counts import Tally, readings, restored_door
-from edge.trace import Edge, TraceError, open_trace
+from edge.sensors.feeds import DeviceFeed, DoorFeed, Feed
+from edge.sensors.kinds import make_device
+from edge.sensors.taps import NO_TAP, Tap
+from edge.trace import Row, TraceError, TraceHeader, open_trace
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.schema import BeamPair, Sensor
 
 log = logging.getLogger(__name__)
 
-CHUNK_EDGES = 500
+CHUNK_ROWS = 500
 """How much is fed at once; between chunks the unit does its other work."""
 
 
@@ -35,39 +37,31 @@ def digest(path: Path) -> str:
 
 
 class RecordingSensor:
-    """Feeds a beam pair's recording once, `speed` times as fast as it was made (`math.inf`: as fast as it goes).
+    """Feeds a recording once, `speed` times as fast as it was made (`math.inf`: as fast as it goes).
 
-    `memo` is that of the same file, from which it goes on. Raises TraceError where the file cannot be used, ConfigError
-    where the sensor is of a kind that has no recordings.
+    A beam pair is fed edges, a serial device the bytes it had sent. `memo` is that of the same file, from which it goes
+    on. Raises TraceError where the file cannot be used, ConfigError where the sensor is of a kind without recordings.
     """
 
     can_wait = True
 
-    def __init__(self, config: Sensor, path: Path, speed: float, memo: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, config: Sensor, path: Path, speed: float, memo: dict[str, Any] | None = None, tap: Tap = NO_TAP
+    ) -> None:
         self.name = config.name
         self.failed = False
-        if not isinstance(config, BeamPair):
-            raise ConfigError(f"sensor {config.name!r} is a {config.kind}; recordings can only be fed to a beam-pair")
         self._path = path
         self._speed = speed
         self._trace = open_trace(path)
         header = self._trace.header
-        settings = door_settings(config)
-        if header.separation_m is not None:
-            settings = DoorSettings(header.separation_m, settings.debounce_ns)
-        self._edges: Iterator[Edge] = (row for row in self._trace if isinstance(row, Edge))
-        self._next: Edge | None = None
-        self._tally = Tally(settings.debounce_ns)
-        self._door = Door(settings, header.levels)
-        self._fed = 0
-        self._t0_ns = header.t0_ns
-        self._pace: tuple[int, int] | None = None
-        """Monotonic time at which feeding began, and the recording's time then."""
-        self._finished = False
+        self._finished, self._fed, self._t0_ns = False, 0, header.t0_ns
         if memo:
             self._finished, self._fed, self._t0_ns = memo["finished"], memo["fed"], memo["t0_ns"]
-            self._tally.restore(memo["tally"])
-            self._door = restored_door(memo["door"], self.name) or self._door
+        self._feed = make_feed(config, header, memo or {}, tap)
+        self._rows: Iterator[Row] = filter(self._feed.takes, self._trace)
+        self._next: Row | None = None
+        self._pace: tuple[int, int] | None = None
+        """Monotonic time at which feeding began, and the recording's time then."""
 
     @property
     def finished(self) -> bool:
@@ -84,12 +78,12 @@ class RecordingSensor:
         if self._finished:
             return
         try:
-            skipped = sum(1 for _ in islice(self._edges, self._fed))
+            self._feed.begin(self._t0_ns, islice(self._rows, self._fed))
         except TraceError as error:
             raise AssertionError(f"{self._path} was read before and has not changed") from error
-        if skipped:
-            log.warning("sensor %s: %s goes on after %d edges", self.name, self._path, skipped)
-        self._pace = now.mono_ns, self._door.now_ns
+        if self._fed:
+            log.warning("sensor %s: %s goes on after %d rows", self.name, self._path, self._fed)
+        self._pace = now.mono_ns, self._feed.now_ns
 
     def poll(self, now: Instant) -> list[Reading | Noticed]:
         found: list[Reading | Noticed] = []
@@ -97,23 +91,22 @@ class RecordingSensor:
             return found
         until_ns = self._reached_ns(now)
         try:
-            for _ in range(CHUNK_EDGES):
-                edge = self._next or next(self._edges, None)
-                self._next = edge
-                if edge is None:
-                    found += self._taken(self._door.finish())
+            for _ in range(CHUNK_ROWS):
+                row = self._next or next(self._rows, None)
+                self._next = row
+                if row is None:
+                    found += self._feed.finish()
                     self._end()
                     return found
-                if edge.t_ns > until_ns:
-                    found += self._taken(self._door.advance(int(until_ns)))
+                if row.t_ns > until_ns:
+                    found += self._feed.advance(int(until_ns))
                     return found
                 self._next = None
-                self._tally.edge(edge.t_ns, edge.line)
-                found += self._taken(self._door.feed(*edge))
+                found += self._feed.feed(row)
                 self._fed += 1
         except TraceError as error:
             log.error("%s", error)  # noqa: TRY400 - for people, not for programmers
-            found += self._taken(self._door.finish())
+            found += self._feed.finish()
             found.append(Noticed("recording_damaged", Mark(now.boot, now.mono_ns), None, str(error)))
             self.failed = True
             self._end()
@@ -125,20 +118,15 @@ class RecordingSensor:
         began_ns, from_ns = self._pace
         if self._next is None or math.isinf(self._speed):
             return began_ns
-        t_ns = min(self._next.t_ns, self._door.wake_ns)
+        t_ns = min(self._next.t_ns, self._feed.wake_ns)
         return began_ns + math.ceil((t_ns - from_ns) / self._speed)
 
     def memo(self) -> dict[str, Any]:
-        return {
-            "finished": self._finished,
-            "fed": self._fed,
-            "t0_ns": self._t0_ns,
-            "door": None if self._finished else self._door.snapshot(),
-            "tally": self._tally.memo(),
-        }
+        known = {"finished": self._finished, "fed": self._fed, "t0_ns": self._t0_ns, **self._feed.memo()}
+        return {**known, "door": None} if self._finished else known
 
     def stats(self) -> SensorStats:
-        return self._tally.stats()
+        return self._feed.stats()
 
     def close(self) -> None:
         self._pace = None
@@ -148,11 +136,22 @@ class RecordingSensor:
         began_ns, from_ns = self._pace or (0, 0)
         return from_ns + (now.mono_ns - began_ns) * self._speed if math.isfinite(self._speed) else math.inf
 
-    def _taken(self, found: list[Any]) -> list[Reading | Noticed]:
-        t0_ns = self._t0_ns or 0
-        return readings(found, lambda t_ns: t0_ns + t_ns, self._tally)
-
     def _end(self) -> None:
         self._finished = True
         self._trace.close()
-        log.warning("sensor %s: %s is fed to its end, %d edges", self.name, self._path, self._fed)
+        log.warning("sensor %s: %s is fed to its end, %d rows", self.name, self._path, self._fed)
+
+
+def make_feed(config: Sensor, header: TraceHeader, memo: dict[str, Any], tap: Tap) -> Feed:
+    """What that sensor's recordings are fed to; raises ConfigError where its kind has none."""
+    if isinstance(config, BeamPair):
+        settings = door_settings(config)
+        if header.separation_m is not None:
+            settings = DoorSettings(header.separation_m, settings.debounce_ns)
+        return DoorFeed(config.name, settings, header, memo, tap)
+    device = make_device(config)
+    if device is None:
+        raise ConfigError(
+            f"sensor {config.name!r} is a {config.kind}; recordings can be fed to beam pairs and to serial counters"
+        )
+    return DeviceFeed(device, tap)

@@ -13,6 +13,7 @@ from edge.errors import SensorError
 from edge.sensors.base import Surroundings
 from edge.sensors.frames import Frames
 from edge.sensors.serial_watch import Change, Talk, Watch
+from edge.sensors.taps import NO_TAP, Signals, Tap
 from firmware_cfg.sensors import SerialConfig
 from firmware_cfg.times import NS_PER_S
 
@@ -138,8 +139,11 @@ class SerialSensor:
     finished = False
     failed = False
 
-    def __init__(self, name: str, port: SerialPort, device: Device, watch: Watch, memo: Any = None) -> None:
+    def __init__(
+        self, name: str, port: SerialPort, device: Device, watch: Watch, memo: Any = None, tap: Tap = NO_TAP
+    ) -> None:
         self.name = name
+        self._tap = tap
         self._port = port
         self._device = device
         self._watch = watch
@@ -157,6 +161,7 @@ class SerialSensor:
             self._device.resume(self._memo.get("device"), now)
             self._resumed = True
         self._device.frames.forget()
+        self._tap.begin(Signals(self._device.memo), self._device.memo(), now.mono_ns)
         self._watch.opened(now.mono_ns)
         self._due_ns = now.mono_ns
 
@@ -165,6 +170,8 @@ class SerialSensor:
             return []
         good = self._device.frames.good
         data = self._port.read()
+        if data:
+            self._tap.data(now.mono_ns, data)
         found = [*(self._device.feed(data, now.mono_ns) if data else ()), *self._device.advance(now.mono_ns)]
         asked = self._device.ask(now.mono_ns)
         if asked:
@@ -209,4 +216,4 @@ def serial_sensor(config: SerialConfig, device: Device, name: str, quiet: str, a
     """That device on the configured port; `name` and `quiet` are for sentences to people, as in `Talk`."""
     port = SerialPort(config.name, "port", config.port, config.baud_rate, getattr(config, "parity", "none"))
     watch = Watch(Talk(name, config.port, config.baud_rate, quiet), round(config.silent_s * NS_PER_S))
-    return SerialSensor(config.name, port, device, watch, around.memos.get(config.name))
+    return SerialSensor(config.name, port, device, watch, around.memos.get(config.name), around.taps.tap(config.name))

@@ -86,6 +86,9 @@ class TerabeeCounter:
         return now_ns + LOOK_NS
 
 
+DEVICE = TerabeeCounter
+
+
 def make(config: TerabeeEvo, around: Surroundings) -> SerialSensor:
     quiet = "has it power, and does it send its counts unasked?"
     return serial_sensor(config, TerabeeCounter(config), "a Terabee people counter", quiet, around)

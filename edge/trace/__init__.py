@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from edge.trace.files import whole_file
-from edge.trace.header import TraceHeader
-from edge.trace.model import Edge, Row, SerialBytes, TraceError, TraceReader, TraceWriter
+from edge.trace.header import Segment, TraceHeader
+from edge.trace.model import Edge, Row, SerialBytes, TornError, TraceError, TraceReader, TraceWriter
 from edge.trace.pacing import paced
 from edge.trace.text import CsvReader, CsvWriter, JsonlReader, JsonlWriter
 
@@ -82,7 +82,9 @@ __all__ = [
     "WRITERS",
     "Edge",
     "Row",
+    "Segment",
     "SerialBytes",
+    "TornError",
     "TraceError",
     "TraceHeader",
     "TraceReader",

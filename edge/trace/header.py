@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edge.counting import LINES
 from firmware_cfg.times import from_rfc3339, to_rfc3339
 
 VERSION = 1
+_SEGMENT_NUMBERS = 6
 EXAMPLE = '{"foyer_trace": 1, "t0": "2026-03-02T09:00:00Z", "separation_m": 0.12}'
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a piece of a unit's own recording knows besides, so that it can be counted as the unit counted it.
+
+    `begin_ns` is the time, as rows count it, at which the piece begins; `state` the core's snapshot then, None where it
+    began anew. `after` names the piece before by its number, and how many of its rows had been counted for good: what
+    else it holds, and whole pieces between, the unit forgot by a crash. `lost` rows since could not be written.
+
+    `boot` is that whose monotonic clock the rows count, None where they count from a recording's own t0. The header's
+    t0 is then what was known at the beginning; `synced` tells whether somebody vouched for it.
+    """
+
+    number: int
+    begin_ns: int
+    debounce_ns: int | None = None
+    state: Any = None
+    after: tuple[int, int] | None = None
+    lost: int = 0
+    boot: str | None = None
+    synced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +44,7 @@ class TraceHeader:
     sensor: str | None = None
     separation_m: float | None = None
     levels: tuple[int, int] = (0, 0)
+    segment: Segment | None = None
 
 
 def to_json(header: TraceHeader) -> dict[str, Any]:
@@ -34,6 +58,8 @@ def to_json(header: TraceHeader) -> dict[str, Any]:
         known["separation_m"] = header.separation_m
     if any(header.levels):
         known["levels"] = dict(zip(LINES, header.levels, strict=True))
+    if header.segment is not None:
+        known["segment"] = asdict(header.segment)
     return known
 
 
@@ -47,7 +73,8 @@ def from_json(known: Any) -> TraceHeader:
     levels = known.get("levels")
     if isinstance(levels, dict):
         levels = [levels.get(name, 0) for name in LINES]
-    return checked_header(known.get("t0"), known.get("sensor"), known.get("separation_m"), levels)
+    header = checked_header(known.get("t0"), known.get("sensor"), known.get("separation_m"), levels)
+    return replace(header, segment=_segment(known["segment"])) if "segment" in known else header
 
 
 def checked_header(t0: object, sensor: object, separation_m: object, levels: object) -> TraceHeader:
@@ -71,3 +98,14 @@ def checked_header(t0: object, sensor: object, separation_m: object, levels: obj
             )
         start = (levels[0], levels[1])
     return TraceHeader(None if t0 is None else from_rfc3339(t0), sensor, metres, start)
+
+
+def _segment(known: Any) -> Segment:
+    try:
+        segment = Segment(**{**known, "after": None if known["after"] is None else tuple(known["after"])})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"segment {known!r:.80}: expected what foyer agent --record writes") from error
+    numbers = (segment.number, segment.begin_ns, segment.lost, segment.debounce_ns or 0, *(segment.after or (0, 0)))
+    if len(numbers) != _SEGMENT_NUMBERS or any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError(f"segment {known!r:.80}: expected numbers from 0 on, as foyer agent --record writes")
+    return segment

@@ -18,6 +18,10 @@ class TraceError(FoyerError, ValueError):
     """A trace that cannot be read or written: the message names file and line, what is wrong and how to mend it."""
 
 
+class TornError(TraceError):
+    """A trace that ends in the middle of a row or of its compression, as by a power cut; all before was read."""
+
+
 class Edge(NamedTuple):
     """Line 0 (outer) or 1 (inner) turned to level 1 (blocked) or 0."""
 

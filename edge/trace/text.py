@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from edge.counting import LINES
 from edge.trace.files import open_bytes, why
 from edge.trace.header import EXAMPLE, TraceHeader, checked_header, from_json, to_json
-from edge.trace.model import Edge, Row, TraceError, TraceReader, TraceWriter
+from edge.trace.model import Edge, Row, TornError, TraceError, TraceReader, TraceWriter
 from firmware_cfg.times import to_rfc3339
 
 if TYPE_CHECKING:
@@ -57,13 +57,18 @@ class LinesReader(TraceReader):
     def _error(self, what: str) -> TraceError:
         return TraceError(f"{self._path}:{self._line_number}: {what}")
 
+    def _torn(self, what: str) -> TraceError:
+        return TornError(str(self._error(what)))
+
     def _raw_rows(self) -> Iterator[tuple[object, object, object]]:
         while (text := self._next_line()) is not None:
             try:
                 raw = self._split(text)
             except ValueError as error:
-                cut = "" if text.endswith("\n") else "; the file ends in the middle of it: delete it to read the rest"
-                raise self._error(f"{error}{cut}") from error
+                if text.endswith("\n"):
+                    raise self._error(str(error)) from error
+                cut = "the file ends in the middle of it: delete it to read the rest"
+                raise self._torn(f"{error}; {cut}") from error
             yield raw
 
     def _next_line(self) -> str | None:
@@ -73,7 +78,9 @@ class LinesReader(TraceReader):
             try:
                 data = self._file.readline(_LINE_BYTES_MAX)
                 text = data.decode("utf-8-sig" if self._line_number == 1 else "utf-8")
-            except (EOFError, OSError, zlib.error) as error:
+            except (EOFError, zlib.error) as error:
+                raise self._torn(why(error)) from error
+            except OSError as error:
                 raise self._error(why(error)) from error
             except UnicodeDecodeError as error:
                 raise self._error(
@@ -103,6 +110,18 @@ class JsonlReader(LinesReader):
                 f'{text.strip()[:_SHOWN_MAX]!r} is no row: expected [t_ns, "outer", 1] or [t_ns, "serial", "hex"]'
             )
         return row[0], row[1], row[2]
+
+
+def header_line(header: TraceHeader) -> str:
+    """The first line of a `.jsonl` trace, without its end."""
+    return json.dumps(to_json(header))
+
+
+def row_line(row: Row) -> str:
+    """A row's line in a `.jsonl` trace, without its end."""
+    if isinstance(row, Edge):
+        return f'[{row.t_ns}, "{LINES[row.line]}", {row.level}]'
+    return f'[{row.t_ns}, "serial", "{row.data.hex()}"]'
 
 
 class CsvReader(LinesReader):
@@ -150,13 +169,10 @@ class LinesWriter(TraceWriter):
 
 class JsonlWriter(LinesWriter):
     def _write_header(self, header: TraceHeader) -> None:
-        self._write_line(json.dumps(to_json(header)))
+        self._write_line(header_line(header))
 
     def write(self, row: Row) -> None:
-        if isinstance(row, Edge):
-            self._write_line(f'[{row.t_ns}, "{LINES[row.line]}", {row.level}]')
-        else:
-            self._write_line(f'[{row.t_ns}, "serial", "{row.data.hex()}"]')
+        self._write_line(row_line(row))
 
 
 class CsvWriter(LinesWriter):

@@ -170,7 +170,11 @@ class VcdWriter(TraceWriter):
         self._file = file
         self._t_ns = 0
         known = to_json(header)
-        known.pop("levels", None)
+        for key in (
+            "levels",
+            "segment",
+        ):  # the one stands in $dumpvars, the other is only for the unit's own recordings
+            known.pop(key, None)
         note = json.dumps(known).replace("$", "\\u0024")  # a name must not end the comment
         lines = [f"$date {known['t0']} $end"] if "t0" in known else []
         lines += [f"$comment {_NOTE}{note} $end", "$timescale 1 ns $end", "$scope module foyer $end"]
