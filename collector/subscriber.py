@@ -108,7 +108,7 @@ class Subscriber:
         if self._endpoint.username is not None:
             client.username_pw_set(self._endpoint.username, self._endpoint.password)
         if self._endpoint.tls:
-            client.tls_set()
+            client.tls_set_context(self._endpoint.tls.context())
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_queued_messages_set(ANSWERS_QUEUED_MAX)
         client.on_connect = self._on_connect

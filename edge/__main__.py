@@ -18,11 +18,11 @@ from typing import Any
 from edge.clock import Clock, SystemClock
 from edge.errors import StateError
 from edge.outbox import OutboxSettings
-from edge.publisher import Publisher, TlsFiles
+from edge.publisher import Publisher
 from edge.sensors.base import Chips
 from edge.sensors.taps import NO_TAP, Tap, Taps
 from edge.unit import Replacement, Unit, UnitSettings, present_stay
-from firmware_cfg.endpoint import parse_mqtt_url
+from firmware_cfg.endpoint import TlsFiles, parse_mqtt_url
 from firmware_cfg.errors import ConfigError, FoyerError
 from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet, sensors_of
 from firmware_cfg.schema import Sensor
@@ -145,7 +145,7 @@ def _recording(config: Sensor, path: Path, options: argparse.Namespace, memo: An
 
 def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | None = None) -> int:
     """The unit until it is stopped; raises FoyerError where it cannot begin."""
-    endpoint = parse_mqtt_url(options.mqtt)
+    endpoint = parse_mqtt_url(options.mqtt, TlsFiles(options.tls_ca, options.tls_cert, options.tls_key))
     fleet = load_fleet(options.fleet)
     present_stay(fleet, options.unit, 0)
     replace = recordings(options, fleet) if options.trace else {}
@@ -154,7 +154,6 @@ def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | 
         publisher = Publisher(
             endpoint,
             lambda: woken[0].wake() if woken else None,
-            TlsFiles(options.tls_ca, options.tls_cert, options.tls_key),
         )
         clock = clock or SystemClock(trusted=bool(options.trace))
         settings = UnitSettings(

@@ -8,8 +8,6 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -17,7 +15,6 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.link import Connected, Disconnected, Happening, Identity, Received
 from firmware_cfg.endpoint import MqttEndpoint
-from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import Channel
 
 log = logging.getLogger(__name__)
@@ -31,15 +28,6 @@ STOP_S = 5.0
 _OWN: tuple[Channel, ...] = ("ack", "cmd")
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files for `mqtts://`: who signs brokers, if not the system's authorities; the unit's certificate and key."""
-
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-
-
 class Publisher:
     """Keeps a connection to one broker for ever. `wake` is called, from another thread, when `poll` has something.
 
@@ -51,12 +39,11 @@ class Publisher:
         self,
         endpoint: MqttEndpoint,
         wake: Callable[[], None] = lambda: None,
-        tls: TlsFiles | None = None,
         *,
         backoff_s: tuple[float, float] = BACKOFF_S,
     ) -> None:
         self._endpoint = endpoint
-        self._context = _tls_context(tls or TlsFiles()) if endpoint.tls else None
+        self._context = endpoint.tls.context() if endpoint.tls else None
         self._backoff_s = backoff_s
         self._post = _Post(wake)
         self._stop = threading.Event()
@@ -239,13 +226,3 @@ class _Connection:
     ) -> None:
         self._reason = self._reason or str(reason)
         self.end.set()
-
-
-def _tls_context(files: TlsFiles) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=str(files.ca) if files.ca else None)
-        if files.cert:
-            context.load_cert_chain(files.cert, files.key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"--tls-ca, --tls-cert or --tls-key cannot be used: {error}") from error
-    return context

@@ -10,8 +10,8 @@ from house import wait_until
 from servers import Mosquitto, program
 
 from edge.link import Connected, Disconnected, Happening, Identity, Received
-from edge.publisher import Publisher, TlsFiles
-from firmware_cfg.endpoint import parse_mqtt_url
+from edge.publisher import Publisher
+from firmware_cfg.endpoint import TlsFiles, parse_mqtt_url
 from firmware_cfg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def test_tls_needs_a_broker_whose_signer_is_known(tmp_path: Path, caplog: pytest
             return [*super().settings(), f"certfile {certificate}", f"keyfile {key}"]
 
     with Tls(tmp_path / "broker") as broker:
-        url = parse_mqtt_url(f"mqtts://127.0.0.1:{broker.port}")
-        stranger = Publisher(url, backoff_s=QUICK)
+        url = f"mqtts://127.0.0.1:{broker.port}"
+        stranger = Publisher(parse_mqtt_url(url), backoff_s=QUICK)
         stranger.open(UNIT)
         wait_until("its complaint", lambda: "certificate" in caplog.text)
         stranger.close()
-        known = Publisher(url, tls=TlsFiles(ca=certificate), backoff_s=QUICK)
+        known = Publisher(parse_mqtt_url(url, TlsFiles(ca=certificate)), backoff_s=QUICK)
         known.open(UNIT)
         listener = Listener(known)
         wait_until("connected", lambda: listener.has(Connected))
@@ -108,4 +108,4 @@ def test_tls_needs_a_broker_whose_signer_is_known(tmp_path: Path, caplog: pytest
 
 def test_a_certificate_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--tls-ca, --tls-cert or --tls-key cannot be used"):
-        Publisher(parse_mqtt_url("mqtts://localhost"), tls=TlsFiles(ca=tmp_path / "missing.pem"))
+        Publisher(parse_mqtt_url("mqtts://localhost", TlsFiles(ca=tmp_path / "missing.pem")))

@@ -1,12 +1,12 @@
 import pytest
 
-from firmware_cfg.endpoint import MqttEndpoint, parse_host_port, parse_mqtt_url
+from firmware_cfg.endpoint import MqttEndpoint, TlsFiles, parse_host_port, parse_mqtt_url
 from firmware_cfg.errors import ConfigError
 
 
 def test_a_broker_url_with_everything() -> None:
     endpoint = parse_mqtt_url("mqtts://armley-front:p%40ss@broker.example:8884")
-    assert endpoint == MqttEndpoint("broker.example", 8884, tls=True, username="armley-front", password="p@ss")  # noqa: S106 - an example
+    assert endpoint == MqttEndpoint("broker.example", 8884, TlsFiles(), "armley-front", "p@ss")
 
 
 @pytest.mark.parametrize(("url", "port"), [("mqtt://broker", 1883), ("mqtts://broker", 8883), ("mqtt://[::1]:9", 9)])
