@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import functools
 import logging
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from edge.clock import Clock, SystemClock
-from edge.errors import StateError
+from edge.lock import locked
 from edge.outbox import OutboxSettings
 from edge.publisher import Publisher
 from edge.sensors.base import Chips
@@ -91,22 +89,6 @@ def _mebibytes(text: str) -> int:
     if size < LIMIT_MIB_MIN:
         raise argparse.ArgumentTypeError(f"{text!r}: at least {LIMIT_MIB_MIN} is needed")
     return size
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """The state folder, made if it is missing, for this process alone; raises StateError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise StateError(f"--state {folder}: cannot be written ({error.strerror}); give a folder that can") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StateError(f"--state {folder}: another agent is using it; each unit needs its own folder") from error
-        yield
 
 
 def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replacement]:

@@ -20,8 +20,8 @@ from typing import Any
 from collector.serve import WebServer, listening
 from collector.service import Collector
 from dashboards.app import create_app
-from edge.__main__ import locked
 from edge.clock import ScaledClock
+from edge.lock import locked
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet

@@ -251,7 +251,7 @@ def test_two_agents_do_not_share_a_folder(tmp_path: Path, capsys: pytest.Capture
     arguments += ["--state", str(tmp_path)]
     with locked(tmp_path):
         assert main(arguments) == 2
-    assert "another agent is using it" in capsys.readouterr().err
+    assert "another process is using it" in capsys.readouterr().err
 
 
 def test_the_help_explains_recordings_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

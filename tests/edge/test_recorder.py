@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from edge_rig import HUB, INNER_PIN, OUTER_PIN, Rig, fleet_of
+from edge_rig import HUB, INNER_PIN, OUTER_PIN, SECOND_SENSOR, T0_NS, Rig, fleet_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.errors import StateError
 from edge.eventfile import OutboxSettings
-from edge.recorder import Recorder, RingSettings
+from edge.recorder import HOUR_NS, RETRY_NS, Recorder, RingSettings
 from edge.replay import Replayed, replay
+from edge.trace import TraceError, open_trace
 from edge.trace.segments import segment_files
+from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from firmware_cfg.load import Fleet
 
 DAY = RingSettings()
@@ -114,7 +118,7 @@ def act(unit: RecordedRig, action: tuple[str, Any, int], number: int) -> None:
         unit.network.cut()
         if name == "reboot":
             wall_ns = unit.clock.wall_ns()
-            unit.clock.reboot(f"boot-{number}", wall_ns=wall_ns + NS_PER_S, synced=True, mono_ns=5 * NS_PER_S)
+            unit.clock.reboot(f"boot-after-{number}", wall_ns=wall_ns + NS_PER_S, synced=True, mono_ns=5 * NS_PER_S)
         unit.start()
     unit.run(ms * NS_PER_MS)
 
@@ -138,3 +142,178 @@ def test_whatever_happens_to_the_unit_it_is_counted_as_published(
     files = segment_files(unit.door)
     assert counted(replay(*files)) == published
     assert len(published) == sum(len(counted(replay(file))) for file in files)
+
+
+def test_a_clock_that_is_set_late_dates_what_came_before(tmp_path: Path, fleet: Fleet) -> None:
+    """No time server for a while after the boot: the unit publishes these passages when it knows when they were."""
+    unit = rig(tmp_path / "unit", fleet)
+    unit.stop()
+    unit.clock.reboot("boot-2", wall_ns=1_000 * NS_PER_S, synced=False, mono_ns=20 * NS_PER_S)
+    unit.start()
+    unit.walk()
+    unit.stop()
+    unit.start()
+    unit.walk(inward=False)
+    unit.clock.step_wall(T0_NS)
+    unit.clock.set_synced(True)
+    unit.walk()
+    published = unit.published()
+    assert len(published) == 3
+    unit.stop()
+    assert counted(replay(unit.recordings)) == published
+    assert sorted(found for file in segment_files(unit.door) for found in counted(replay(file))) == published
+
+
+def test_the_oldest_segments_go_and_the_rest_is_counted_as_published(tmp_path: Path, fleet: Fleet) -> None:
+    """A quarter of an hour at most, in ten pieces; each walk takes 10 s."""
+    unit = rig(tmp_path / "unit", fleet, RingSettings(keep_ns=HOUR_NS // 4, pieces=10))
+    for number in range(200):
+        unit.walk(inward=number % 3 > 0, after_ns=9_660 * NS_PER_MS)
+        if number % 60 == 59:
+            unit.crash()
+            unit.start()
+    published = unit.published()
+    unit.stop()
+    numbers = [int(file.name.partition(".")[0]) for file in segment_files(unit.door)]
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert numbers[0] > 5
+    found = counted(replay(unit.recordings))
+    assert 80 <= len(found) <= 100
+    assert found == published[-len(found) :]
+
+
+def test_no_more_bytes_than_allowed(tmp_path: Path, fleet: Fleet) -> None:
+    unit = rig(tmp_path / "unit", fleet, RingSettings(limit_bytes=30_000))
+    for number in range(300):
+        unit.walk(inward=number % 3 > 0)
+    published = unit.published()
+    unit.stop()
+    assert 10_000 < sum(file.stat().st_size for file in segment_files(unit.door)) <= 30_000
+    found = counted(replay(unit.recordings))
+    assert found == published[-len(found) :]
+
+
+def test_a_torn_segment_is_read_to_its_last_whole_line(tmp_path: Path, fleet: Fleet) -> None:
+    """A power cut: the file ends anywhere, or in noise."""
+    unit = rig(tmp_path / "unit", fleet)
+    for _ in range(5):
+        unit.walk()
+    published = unit.published()
+    unit.crash()
+    (file,) = segment_files(unit.door)
+    whole = file.read_bytes()
+    counts = []
+    for size in range(len(whole)):
+        file.write_bytes(whole[:size])
+        try:
+            replayed = replay(file)
+        except TraceError:  # not even its first line is there
+            counts.append(0)
+            continue
+        counts.append(len(replayed.found))
+        assert "(a power cut, or it is being written)" in replayed.notes[0]
+        # Whoever was in the door when it ended may look like less.
+        assert set(counted(replayed)[:-1]) <= set(published)
+    assert counts == sorted(counts)
+    assert counts[-1] == 5
+    file.write_bytes(whole[:-20] + bytes(20))
+    assert "a power cut" in replay(file).notes[0]
+
+
+def test_rows_that_a_power_cut_took_are_told_and_the_next_segment_stands(tmp_path: Path, fleet: Fleet) -> None:
+    unit = rig(tmp_path / "unit", fleet)
+    for _ in range(3):
+        unit.walk()
+    unit.crash()
+    (first,) = segment_files(unit.door)
+    whole = first.read_bytes()
+    unit.start()
+    unit.walk(inward=False)
+    published = unit.published()
+    unit.stop()
+    assert counted(replay(unit.recordings)) == published
+    first.write_bytes(whole[:-40])
+    replayed = replay(unit.recordings)
+    assert any("rows are missing at its end" in note for note in replayed.notes)
+    assert counted(replayed)[-1] == published[-1]
+    first.write_bytes(b"")
+    replayed = replay(unit.recordings)
+    assert any("the file is empty" in note for note in replayed.notes)
+    assert counted(replayed) == published[-1:]
+
+
+def test_a_full_disk_pauses_the_recording_and_not_the_counting(
+    tmp_path: Path, fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    unit = rig(tmp_path / "unit", fleet)
+    unit.network.connect()
+    unit.walk()
+    (first,) = segment_files(unit.door)
+    first.rename(tmp_path / "aside")
+    first.symlink_to("/dev/full")
+    for _ in range(3):
+        unit.walk()
+    first.unlink()
+    (tmp_path / "aside").rename(first)
+    unit.run(RETRY_NS)
+    unit.walk(inward=False)
+    published = unit.published()
+    unit.stop()
+    assert len(published) == 5
+    sentence = f"--record {unit.recordings}: No space left on device; recording pauses, counting goes on"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [sentence]
+    (fault,) = [event for event in unit.network.events if event["kind"] == "fault"]
+    assert (fault["fault"], fault["detail"]) == ("recording_paused", sentence)
+    replayed = replay(unit.recordings)
+    assert counted(replayed) == [published[0], published[-1]]
+    assert replayed.notes == (f"{first}: after it 12 rows could not be written",)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        StateError, match=r"--record .*file/x: cannot be made \(Not a directory\); give a folder that can"
+    ):
+        Recorder(tmp_path / "file" / "x")
+
+
+def test_two_doors_and_a_folder_of_both(tmp_path: Path) -> None:
+    unit = rig(tmp_path / "unit", fleet_of(tmp_path / "hubs", HUB + SECOND_SENSOR))
+    unit.walk()
+    published = unit.published()
+    unit.stop()
+    with pytest.raises(TraceError, match=r"one pair of beams; there are .*/front-beams, .*/spare-beams"):
+        replay(unit.recordings)
+    assert counted(replay(unit.door)) == published
+    assert counted(replay(unit.recordings / "spare-beams")) == []
+    with pytest.raises(TraceError, match="segments of several recordings: give those of one sensor, or its folder"):
+        replay(*segment_files(unit.door), *segment_files(unit.recordings / "spare-beams"))
+
+
+def test_a_segment_on_its_own(tmp_path: Path, fleet: Fleet) -> None:
+    unit = rig(tmp_path / "unit", fleet)
+    unit.walk()
+    published = unit.published()
+    unit.stop()
+    alone = segment_files(unit.door)[0].rename(tmp_path / "from-the-hall.jsonl.gz")
+    assert counted(replay(alone)) == published
+    with pytest.raises(ConfigError, match="counted with that unit's separation and debounce time"):
+        replay(alone, separation_m=0.2)
+    with open_trace(alone) as trace:
+        assert len(list(trace)) == 4
+
+
+@pytest.mark.parametrize(
+    "segment", ["5", "{}", '{"number": 1, "begin_ns": -1, "after": null}', '{"number": 1, "after": 1}']
+)
+def test_headers_that_no_unit_wrote(tmp_path: Path, segment: str) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"foyer_trace": 1, "segment": {segment}}}\n')
+    with pytest.raises(TraceError, match=r"a\.jsonl:1: segment .*: expected .*foyer agent --record writes"):
+        replay(tmp_path / "a.jsonl")
+
+
+def test_a_state_that_no_core_wrote(tmp_path: Path) -> None:
+    segment = '{"number": 1, "begin_ns": 1, "after": null, "debounce_ns": 5, "state": {"version": 99}}'
+    (tmp_path / "a.jsonl").write_text(f'{{"foyer_trace": 1, "segment": {segment}}}\n')
+    with pytest.raises(TraceError, match=r"a\.jsonl: snapshot version 99: this core reads"):
+        replay(tmp_path / "a.jsonl")
