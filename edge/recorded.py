@@ -80,7 +80,7 @@ class Recorded:
                     self.edges += len(edges)
                     found.append(door.replay(*zip(*edges, strict=True)))
             state: Any = piece.next_.state if piece.next_ else None
-            found.extend(door.finish() if state is None else door.advance(state["now_ns"]))
+            found.extend(door.finish() if state is None else door.advance(Door.restore(state).now_ns))
         except (EdgeError, SnapshotError) as error:
             raise TraceError(f"{piece.path}: {error}") from error
         return found
