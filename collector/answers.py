@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -49,12 +50,129 @@ class LastPassage(BaseModel):
     sensor: str
 
 
+class SensorLive(BaseModel):
+    """A sensor of a unit's present place. `ok` None: unknown, since the unit is not heard of."""
+
+    name: str
+    kind: str
+    entrance: str | None
+    room: str | None
+    ok: bool | None
+    lost_edges: int | None
+
+
+class FaultLive(BaseModel):
+    """Something that is wrong now (`lasting`), or went wrong within the last hour.
+
+    `sensor` is `unit` where it concerns the unit itself; `since` is the first and `last` the latest report of it.
+    """
+
+    sensor: str
+    fault: str
+    line: str | None
+    detail: str
+    lasting: bool
+    since: str
+    last: str
+    count: int | None
+
+
+class OutboxLive(BaseModel):
+    """Events that wait to be delivered, the age of the oldest, and how many had to be given up."""
+
+    depth: int
+    oldest_age_s: float
+    dropped: int
+
+
 class UnitLive(BaseModel):
-    """`online` None: nothing was heard of it yet."""
+    """`online` None: nothing was heard of it yet. What it reported of itself is as of `reported`."""
 
     id: str
     online: bool | None
     last_heard: str | None
+    reported: str | None = None
+    version: str | None = None
+    clock: Literal["synced", "unsynced"] | None = None
+    temperature_c: float | None = None
+    outbox: OutboxLive | None = None
+    sensors: list[SensorLive] = []
+    faults: list[FaultLive] = []
+
+
+class RoomLive(BaseModel):
+    """`state` since `since`, by a reading of `as_of`. Unknown has a `reason`, and no probability where all is silent.
+
+    A reading older than three of its sensor's heartbeats, of a sensor that does not work or of a unit that is offline
+    says nothing any more.
+    """
+
+    id: str
+    name: str
+    state: Literal["occupied", "vacant", "unknown"]
+    probability: float | None
+    since: str | None
+    as_of: str | None
+    reason: str | None
+
+
+class Expiry(BaseModel):
+    """From the day `until` on it is to be replaced: in `days_left`, 0 or fewer where that day has come."""
+
+    until: date
+    days_left: int
+
+
+class CabinetLive(BaseModel):
+    """The defibrillator's cabinet by its reading of `as_of`; unknown where that is too old or its unit offline.
+
+    Each of `reasons` begins with a part's name, or with `cabinet`.
+    """
+
+    level: Literal["ok", "warning", "critical", "unknown"]
+    door: Literal["open", "closed", "unknown"]
+    aed: Literal["present", "absent", "unknown"]
+    mains: Literal["on", "off", "unknown"]
+    temperature_c: float | None
+    reasons: list[str]
+    as_of: str | None
+    pads: Expiry | None
+    battery: Expiry | None
+
+
+class SensorCount(BaseModel):
+    """Whom one sensor saw today."""
+
+    sensor: str
+    kind: str
+    visits: Total
+    exits: Total
+
+
+class Difference(BaseModel):
+    """Persons that a reference sensor saw more (or fewer, below zero) than the counting one.
+
+    Compared are the quarters of an hour which both watched equally long: `completeness` is their share of today.
+    `percent` is both differences, whatever their signs, of all whom the counting sensor saw then; None: it saw nobody.
+    """
+
+    visits: int
+    exits: int
+    percent: float | None
+    completeness: Annotated[float, Field(ge=0, le=1)]
+
+
+class ReferenceCount(SensorCount):
+    """`difference` None: unknown, as at no time today did both watch."""
+
+    difference: Difference | None
+
+
+class EntranceLive(BaseModel):
+    id: str
+    name: str
+    counting: SensorCount
+    references: list[ReferenceCount]
 
 
 class Live(BaseModel):
@@ -66,6 +184,9 @@ class Live(BaseModel):
     occupancy: Total
     visits_today: Total
     last_passages: list[LastPassage]
+    entrances: list[EntranceLive]
+    rooms: list[RoomLive]
+    cabinet: CabinetLive | None
     units: list[UnitLive]
 
 

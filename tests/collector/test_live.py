@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import live as live_module
+from collector import today, unit_now
 from collector.answers import Live as LiveAnswer
 from collector.live import Live
 from collector.store import open_store
@@ -124,7 +125,7 @@ def test_the_order_of_arrival_does_not_matter(order: list[int], ways: list[bool]
 
 
 def test_memory_of_moves_is_bounded_and_the_number_stays_right(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "MOVES_MAX", 10)
+    monkeypatch.setattr(today, "MOVES_MAX", 10)
     live.stored([parcel(*(at(seq, 300 - seq, "in" if seq % 3 else "out") for seq in range(1, 101)))])
     assert numbers(live.snapshot("north")) == (34, 67)
     live.stored([parcel(at(101, 1, "out"))])
@@ -175,7 +176,7 @@ def test_a_unit_is_online_until_its_will_or_silence(live: Live, clock: Clock) ->
     live.stored([], [health(NOW_NS)])
     assert live.snapshot("north").units[0].online is True
     assert live.snapshot("north").units[0].last_heard == "2026-09-21T14:00:00Z"
-    clock.now_ns += live_module.SILENT_NS + 1
+    clock.now_ns += unit_now.SILENT_NS + 1
     assert live.snapshot("north").units[0].online is False
 
 

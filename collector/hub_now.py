@@ -1,0 +1,130 @@
+"""One hub's present, put together: its doors, rooms, cabinet and units."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from collector.analysis.buckets import local_day
+from collector.answers import LastPassage, Live
+from collector.premises import Premises
+from collector.recent import key_of
+from collector.store.base import Coverage, Stored
+from collector.today import Today
+from collector.unit_now import UnitNow
+from firmware_cfg.schema import Hub
+from firmware_cfg.times import to_rfc3339
+from firmware_cfg.wire import Cabinet, Counter, Event, Fault, Health, Passage, Room
+
+LAST_PASSAGES = 20
+
+
+class HubNow:
+    """Not thread-safe. `dirty`: something came that was not shown yet. `units` are shared with other hubs."""
+
+    def __init__(self, hub: Hub, units: Mapping[str, UnitNow]) -> None:
+        self.hub = hub
+        self.today = Today(hub)
+        self.dirty = True
+        self._units = units
+        self._premises = Premises(hub)
+        self._last: list[Passage] = []
+        self._entrances = {
+            (stay.id, sensor.name): sensor.entrance
+            for stay in hub.units
+            for sensor in stay.sensors
+            if sensor.entrance is not None
+        }
+
+    def roll(self, now_ns: int) -> None:
+        """Begin a new day where it is one."""
+        if not self.today.holds(now_ns):
+            self.today = Today(self.hub, *local_day(now_ns, self.hub.zone))
+            self._last.clear()
+            self.dirty = True
+
+    def take(self, unit: str, epoch: str, event: Event) -> None:
+        """Any event of this hub, any number of times."""
+        key = key_of(epoch, event)
+        match event:
+            case Passage() | Counter():
+                news = self.today.take(unit, epoch, event)
+                if news and event.role == "counting" and isinstance(event, Passage):
+                    self._remember(event)
+            case Room():
+                news = self._premises.room(unit, key, event)
+            case Cabinet():
+                news = self._premises.cabinet(unit, key, event)
+            case Fault():
+                news = self._units[unit].fault(key, event)
+            case _:
+                news = False
+        self.dirty = self.dirty or news
+
+    def _remember(self, passage: Passage) -> None:
+        if self._last and passage.t_ns < self._last[-1].t_ns:
+            insort(self._last, passage, key=lambda known: known.t_ns)
+        else:
+            self._last.append(passage)
+        if len(self._last) > LAST_PASSAGES:
+            del self._last[0]
+
+    def report(self, report: Health) -> None:
+        """How the sensors at its entrances do. Only today's reports tell whether they watched."""
+        if self.today.holds(report.t_ns):
+            for name, sensor in report.sensors.items():
+                entrance = self._entrances.get((report.unit, name))
+                if entrance is not None and sensor.ok:
+                    self.today.report(entrance, name, report)
+        self.dirty = True
+
+    def seed(self, stored: Iterable[Stored], coverage: Iterable[Coverage]) -> None:
+        """What the store has: events in any order, and how long its sensors watched today."""
+        by_entrance: dict[str, list[Coverage]] = defaultdict(list)
+        for cover in coverage:
+            entrance = self._entrances.get((cover.unit, cover.sensor))
+            if entrance is not None:
+                by_entrance[entrance].append(cover)
+        for entrance, covers in by_entrance.items():
+            self.today.seed(entrance, covers)
+        for item in stored:
+            self.take(item.unit, item.epoch, item.event)
+        self.dirty = True
+
+    def answer(self, now_ns: int) -> Live:
+        occupancy, visits = self.today.totals(now_ns)
+        stays = sorted((stay for stay in self.hub.units if stay.holds(now_ns)), key=lambda stay: stay.id)
+        return Live(
+            hub=self.hub.id,
+            name=self.hub.name,
+            as_of=to_rfc3339(now_ns),
+            occupancy=occupancy,
+            visits_today=visits,
+            last_passages=[_last_passage(passage) for passage in reversed(self._last)],
+            entrances=self.today.entrances(now_ns),
+            rooms=self._premises.rooms_answer(now_ns, partial(self._room_trouble, now_ns)),
+            cabinet=self._premises.cabinet_answer(now_ns, partial(self._cabinet_trouble, now_ns)),
+            units=[self._units[stay.id].answer(stay, now_ns) for stay in stays],
+        )
+
+    def _room_trouble(self, now_ns: int, unit: str, sensor: str) -> str | None:
+        known = self._units[unit]
+        trouble = "its sensor reports a fault" if known.sensor_ok(sensor, now_ns) is False else None
+        return known.away(now_ns) or trouble
+
+    def _cabinet_trouble(self, now_ns: int, unit: str, sensor: str) -> str | None:
+        """A part that fails is the unit's to judge: it must not hide what others see, such as that the AED is gone."""
+        known = self._units[unit]
+        return known.away(now_ns) or ("its sensor is not available" if known.unavailable(sensor) else None)
+
+
+def _last_passage(passage: Passage) -> LastPassage:
+    return LastPassage(
+        t=to_rfc3339(passage.t_ns),
+        direction=passage.direction,
+        persons=passage.persons,
+        entrance=passage.entrance,
+        sensor=passage.sensor,
+    )

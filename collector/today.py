@@ -1,0 +1,216 @@
+"""Whom a hub's sensors saw since local midnight: visits, people inside, and how far reference sensors differ."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from collector.analysis.footfall import Sum, split, unknown_total
+from collector.answers import Difference, EntranceLive, ReferenceCount, SensorCount, Total
+from collector.ranges import RangeSet
+from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, minutes_between
+from firmware_cfg.schema import Hub, Sensor
+from firmware_cfg.wire import Counter, Health, Passage, Role
+
+MOVES_MAX = 100_000
+ALIKE_MINUTES = 2
+"""Two sensors watched a quarter of an hour alike where their minutes differ by no more: reports come each minute."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """One sensor at one entrance, by quarter of an hour."""
+
+    counts: dict[int, Count] = field(default_factory=lambda: defaultdict(Count))
+    seeded: dict[int, int] = field(default_factory=dict)  # watched minutes, as the store has them
+    minutes: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # those heard of since, a bit each
+
+    def quarters(self) -> set[int]:
+        return self.seeded.keys() | self.minutes.keys()
+
+    def watched(self, quarter_ns: int) -> int:
+        bits = self.minutes.get(quarter_ns, 0)
+        return min(QUARTER_MINUTES, self.seeded.get(quarter_ns, 0) + bits.bit_count())
+
+    def sums(self, quarters: Iterable[int]) -> tuple[Sum, Sum]:
+        """Visits and exits."""
+        visits, exits = Sum(), Sum()
+        for quarter_ns in quarters:
+            if quarter_ns in self.counts:
+                quarter_visits, quarter_exits = split(quarter_ns, self.counts[quarter_ns])
+                visits.add(quarter_visits)
+                exits.add(quarter_exits)
+        return visits, exits
+
+
+@dataclass(slots=True)
+class Today:
+    """Counts of one local day, each event once. Not thread-safe."""
+
+    hub: Hub
+    start_ns: int = 0
+    end_ns: int = 0
+    seen: dict[tuple[str, str], RangeSet] = field(default_factory=lambda: defaultdict(RangeSet))
+    watches: dict[tuple[Role, str, str], Watch] = field(default_factory=lambda: defaultdict(Watch))  # entrance, sensor
+    moves: list[tuple[int, int]] = field(default_factory=list)  # (t_ns, persons in - out), by time
+    inside: int = 0
+    inside_fresh: bool = True
+    base: int = 0  # people inside before the first of `moves`
+
+    def holds(self, t_ns: int) -> bool:
+        return self.start_ns <= t_ns < self.end_ns
+
+    def take(self, unit: str, epoch: str, event: Passage | Counter) -> bool:
+        """False where it is of another day, or was counted before."""
+        if not self.holds(event.t_ns) or not self.seen[unit, epoch].add(event.seq):
+            return False
+        quarter_ns = event.t_ns - event.t_ns % QUARTER_NS
+        watch = self.watches[event.role, event.entrance or "", event.sensor]
+        more_inside = _count(event, watch.counts[quarter_ns])
+        watch.minutes[quarter_ns] |= 1 << (event.t_ns - quarter_ns) // MINUTE_NS
+        if event.role == "counting":
+            self._move(event.t_ns, more_inside)
+        return True
+
+    def report(self, entrance: str, sensor: str, report: Health) -> None:
+        """The sensor works: since when it says so, else at the time of the report."""
+        since_ns = report.sensors[sensor].ok_since_ns
+        watch = self.watches[self.hub.role(entrance, sensor), entrance, sensor]
+        from_ns = report.t_ns if since_ns is None else max(since_ns, self.start_ns)
+        for quarter_ns, bits in minutes_between(from_ns, report.t_ns):
+            watch.minutes[quarter_ns] |= bits
+
+    def seed(self, entrance: str, covers: Iterable[Coverage]) -> None:
+        """What the store knows of one entrance's sensors, in place of what was known of the same quarters."""
+        fresh: dict[tuple[str, int], int] = defaultdict(int)
+        for cover in covers:
+            fresh[cover.sensor, cover.t_ns] += cover.minutes  # of several units, one after another
+        for (sensor, quarter_ns), minutes in fresh.items():
+            watch = self.watches[self.hub.role(entrance, sensor), entrance, sensor]
+            watch.seeded[quarter_ns] = minutes
+            watch.minutes.pop(quarter_ns, None)
+
+    def _move(self, t_ns: int, persons: int) -> None:
+        if self.moves and t_ns < self.moves[-1][0]:
+            insort(self.moves, (t_ns, persons))
+            self.inside_fresh = False
+        else:
+            self.moves.append((t_ns, persons))
+            self.inside = max(0, self.inside + persons)
+        if len(self.moves) > MOVES_MAX:
+            half = MOVES_MAX // 2
+            self.base = _walk(self.base, self.moves[:half])
+            del self.moves[:half]
+
+    def _people_inside(self) -> int:
+        """Never below zero: who leaves an empty building had come in unseen."""
+        if not self.inside_fresh:
+            self.inside = _walk(self.base, self.moves)
+            self.inside_fresh = True
+        return self.inside
+
+    # Answers
+
+    def totals(self, now_ns: int) -> tuple[Total, Total]:
+        """People inside, and visits."""
+        counting = [(entrance, watch) for (role, entrance, _), watch in self.watches.items() if role == "counting"]
+        watched: dict[tuple[str, int], int] = defaultdict(int)
+        for entrance, watch in counting:
+            for quarter_ns in watch.quarters():
+                watched[entrance, quarter_ns] += watch.watched(quarter_ns)
+        minutes = sum(min(QUARTER_MINUTES, each) for each in watched.values())
+        if not minutes:
+            return unknown_total(), unknown_total()
+        completeness = self._share(minutes, now_ns, max(1, len(self.hub.entrances)))
+        visits, inside = Sum(), Sum(self._people_inside())
+        for _, watch in counting:
+            more, fewer = watch.sums(watch.counts)
+            visits.add(more)
+            inside.variance += more.variance + fewer.variance
+        return inside.total(completeness), visits.total(completeness)
+
+    def entrances(self, now_ns: int) -> list[EntranceLive]:
+        """Each entrance's counting sensor, and the reference sensors that are there now beside it."""
+        answers = []
+        for entrance in self.hub.entrances:
+            there = {
+                sensor.name: sensor for sensor in present_sensors(self.hub, now_ns) if sensor.entrance == entrance.id
+            }
+            watch = self.watches.get(("counting", entrance.id, entrance.counting), Watch())
+            references = []
+            for name, sensor in there.items():
+                if name != entrance.counting:
+                    other = self.watches.get(("reference", entrance.id, name), Watch())
+                    visits, exits = self._seen(other, now_ns)
+                    difference = self._difference(watch, other, now_ns)
+                    references.append(
+                        ReferenceCount(sensor=name, kind=sensor.kind, visits=visits, exits=exits, difference=difference)
+                    )
+            visits, exits = self._seen(watch, now_ns)
+            kind = there[entrance.counting].kind if entrance.counting in there else ""
+            counting = SensorCount(sensor=entrance.counting, kind=kind, visits=visits, exits=exits)
+            answers.append(EntranceLive(id=entrance.id, name=entrance.name, counting=counting, references=references))
+        return answers
+
+    def _seen(self, watch: Watch, now_ns: int) -> tuple[Total, Total]:
+        minutes = sum(watch.watched(quarter_ns) for quarter_ns in watch.quarters())
+        if not minutes:
+            return unknown_total(), unknown_total()
+        visits, exits = watch.sums(watch.counts)
+        share = self._share(minutes, now_ns)
+        return visits.total(share), exits.total(share)
+
+    def _difference(self, counting: Watch, reference: Watch, now_ns: int) -> Difference | None:
+        alike = [
+            quarter_ns
+            for quarter_ns in counting.quarters() & reference.quarters()
+            if abs(counting.watched(quarter_ns) - reference.watched(quarter_ns)) <= ALIKE_MINUTES
+        ]
+        if not alike:
+            return None
+        visits, exits = counting.sums(alike)
+        other_visits, other_exits = reference.sums(alike)
+        apart = abs(other_visits.value - visits.value) + abs(other_exits.value - exits.value)
+        persons = visits.value + exits.value
+        return Difference(
+            visits=other_visits.value - visits.value,
+            exits=other_exits.value - exits.value,
+            percent=round(100 * apart / persons, 1) if persons else None,
+            completeness=self._share(sum(reference.watched(quarter_ns) for quarter_ns in alike), now_ns),
+        )
+
+    def _share(self, minutes: int, now_ns: int, entrances: int = 1) -> float:
+        return min(1.0, round(minutes / (max(1.0, (now_ns - self.start_ns) / MINUTE_NS) * entrances), 4))
+
+
+def present_sensors(hub: Hub, now_ns: int) -> Iterator[Sensor]:
+    """Every sensor of the units that are there now."""
+    return (sensor for stay in hub.units if stay.holds(now_ns) for sensor in stay.sensors)
+
+
+def _walk(inside: int, moves: Iterable[tuple[int, int]]) -> int:
+    for _t_ns, persons in moves:
+        inside = max(0, inside + persons)
+    return inside
+
+
+def _count(event: Passage | Counter, count: Count) -> int:
+    """Add to the count; returns by how many persons more are inside."""
+    if event.kind == "counter":
+        count.in_ += event.in_
+        count.out += event.out
+        return event.in_ - event.out
+    persons = event.persons
+    variance = persons**2 * event.confidence * (1 - event.confidence)
+    if event.direction == "in":
+        count.in_ += persons
+        count.variance_in += variance
+        return persons
+    if event.direction == "out":
+        count.out += persons
+        count.variance_out += variance
+        return -persons
+    count.unknown += persons
+    return 0
