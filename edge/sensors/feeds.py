@@ -67,7 +67,8 @@ class DoorFeed:
         self._tap = tap
         self._tally = Tally(settings.debounce_ns)
         self._t0_ns = 0
-        restored = restored_door(memo.get("door"), sensor)
+        before = header.segment.state if header.segment else None
+        restored = restored_door(memo.get("door") or before, sensor)
         self._door = restored or Door(settings, header.levels)
         self._resumed = restored is not None
         if memo:

@@ -54,10 +54,15 @@ class RecordingSensor:
         self._speed = speed
         self._trace = open_trace(path)
         header = self._trace.header
+        self._begin_ns = header.segment.begin_ns if header.segment else 0
         self._finished, self._fed, self._t0_ns = False, 0, header.t0_ns
         if memo:
             self._finished, self._fed, self._t0_ns = memo["finished"], memo["fed"], memo["t0_ns"]
-        self._feed = make_feed(config, header, memo or {}, tap)
+        try:
+            self._feed = make_feed(config, header, memo or {}, tap)
+        except ConfigError:
+            self._trace.close()
+            raise
         self._rows: Iterator[Row] = filter(self._feed.takes, self._trace)
         self._next: Row | None = None
         self._pace: tuple[int, int] | None = None
@@ -83,7 +88,7 @@ class RecordingSensor:
             raise AssertionError(f"{self._path} was read before and has not changed") from error
         if self._fed:
             log.warning("sensor %s: %s goes on after %d rows", self.name, self._path, self._fed)
-        self._pace = now.mono_ns, self._feed.now_ns
+        self._pace = now.mono_ns, max(self._feed.now_ns, self._begin_ns)
 
     def poll(self, now: Instant) -> list[Reading | Noticed]:
         found: list[Reading | Noticed] = []
