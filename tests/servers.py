@@ -224,6 +224,24 @@ class Mosquitto(Server):
         return file
 
 
+class TlsMosquitto(Mosquitto):
+    """A broker that shows `certificate`, which it has signed itself."""
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "certificate.pem"
+
+    def settings(self) -> list[str]:
+        key = self.folder / "key.pem"
+        if not key.exists():
+            request = (
+                "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+            )
+            command = [program("openssl"), *request.split(), "-keyout", str(key), "-out", str(self.certificate)]
+            subprocess.run(command, check=True, capture_output=True)
+        return [*super().settings(), f"certfile {self.certificate}", f"keyfile {key}"]
+
+
 class Influx(Server):
     """InfluxDB 1.x without authentication; `database` is there from the start and after a `wipe()`."""
 

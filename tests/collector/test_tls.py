@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 from house import wait_until
-from servers import Mosquitto, program
+from servers import Mosquitto, TlsMosquitto
 
 from collector.service import Collector
 from firmware_cfg.endpoint import TlsFiles, parse_mqtt_url
@@ -22,21 +21,12 @@ def collector(broker: Mosquitto, folder: Path, tls: TlsFiles) -> Collector:
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 def test_a_collector_trusts_the_authority_it_is_given_and_no_other(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    command = [program("openssl"), *request.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-
-    class Tls(Mosquitto):
-        def settings(self) -> list[str]:
-            return [*super().settings(), f"certfile {certificate}", f"keyfile {key}"]
-
-    with Tls(tmp_path / "broker") as broker:
+    with TlsMosquitto(tmp_path / "broker") as broker:
         stranger = collector(broker, tmp_path / "stranger", TlsFiles())
         stranger.start()
         wait_until("its complaint", lambda: "certificate" in stranger.condition().reasons.get("broker", ""))
         stranger.close()
-        known = collector(broker, tmp_path / "known", TlsFiles(ca=certificate))
+        known = collector(broker, tmp_path / "known", TlsFiles(ca=broker.certificate))
         known.start()
         wait_until("connected and subscribed", lambda: known.condition().ok)
         known.close()

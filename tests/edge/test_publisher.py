@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from house import wait_until
-from servers import Mosquitto, program
+from servers import Mosquitto, TlsMosquitto
 
 from edge.link import Connected, Disconnected, Happening, Identity, Received
 from edge.publisher import Publisher
@@ -84,22 +83,13 @@ def test_a_wrong_password_is_told_once_and_a_right_one_connects(
 # paho leaves a socket whose handshake failed to the garbage collector, which closes it and warns.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 def test_tls_needs_a_broker_whose_signer_is_known(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    command = [program("openssl"), *request.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-
-    class Tls(Mosquitto):
-        def settings(self) -> list[str]:
-            return [*super().settings(), f"certfile {certificate}", f"keyfile {key}"]
-
-    with Tls(tmp_path / "broker") as broker:
+    with TlsMosquitto(tmp_path / "broker") as broker:
         url = f"mqtts://127.0.0.1:{broker.port}"
         stranger = Publisher(parse_mqtt_url(url), backoff_s=QUICK)
         stranger.open(UNIT)
         wait_until("its complaint", lambda: "certificate" in caplog.text)
         stranger.close()
-        known = Publisher(parse_mqtt_url(url, TlsFiles(ca=certificate)), backoff_s=QUICK)
+        known = Publisher(parse_mqtt_url(url, TlsFiles(ca=broker.certificate)), backoff_s=QUICK)
         known.open(UNIT)
         listener = Listener(known)
         wait_until("connected", lambda: listener.has(Connected))
