@@ -81,7 +81,7 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
 
     @router.get("/api/v1/hubs/{hub}/live", tags=["live"], responses={404: {"model": ProblemAnswer}})
     async def live(hub: str) -> Live:
-        """One hub now: people inside, visits since local midnight, last passages, rooms, cabinet, units, and what is wrong."""
+        """One hub now: people inside, visits today, last passages, rooms, cabinet, units and their faults."""
         known(hub, "path")
         return collector.live.snapshot(hub)
 
