@@ -265,7 +265,9 @@ class _SensorTap(Tap):
 
     def drop_old(self, now_ns: int) -> None:
         """Drop what ended before the time to keep; what was never dated goes with the dated after it."""
-        utc_ns = self._utc_ns(self._now_ns if self._signals and self._signals.t0_ns is not None else now_ns)
+        if self._signals is None:
+            return
+        utc_ns = self._utc_ns(now_ns if self._signals.t0_ns is None else self._now_ns)
         if utc_ns is None:
             return
         oldest_ns = utc_ns - self._recorder.settings.keep_ns

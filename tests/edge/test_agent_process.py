@@ -143,6 +143,26 @@ def test_killed_in_mid_recording_again_and_again_it_neither_loses_nor_doubles(
     assert len({seq for _, seq in collector.events}) == PEOPLE == max(seq for _, seq in collector.events)
 
 
+def test_what_it_recorded_before_and_between_its_deaths_is_what_it_published(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    options = ("--trace", f"front-beams={trace}", "--speed", "100", "--record", str(tmp_path / "recorded"))
+    process = unit(mosquitto, tmp_path, *options, "--exit-when-done")
+    for share in (0.2, 0.5, 0.8):
+        process.start()
+        wait_until(f"{share:.0%}", lambda share=share: len(collector.events) > share * PEOPLE)  # type: ignore[misc]  # a lambda
+        process.kill()
+    with process:
+        assert process.wait() == 0
+    again = replay(tmp_path / "recorded")
+    assert again["edges"] == 4 * PEOPLE
+    assert again["passages"] == replay(trace)["passages"]
+    assert compared([{**found, "t_ns": found["t_ns"] + T0_NS} for found in again["passages"]]) == compared(
+        collector.passages()
+    )
+    assert len(list((tmp_path / "recorded" / "front-beams").iterdir())) == 4
+
+
 def test_a_broker_that_dies_is_waited_for_and_nothing_is_lost(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
 ) -> None:
@@ -222,6 +242,7 @@ def test_sensors_that_cannot_open_are_faults_and_a_recording_goes_on(
         (("--trace", "no-beams=x.jsonl"), "has no sensor 'no-beams'; it has front-beams"),
         (("--trace", "front-beams"), "--trace 'front-beams': expected SENSOR=FILE"),
         (("--trace", "front-beams=missing.jsonl"), "missing.jsonl: cannot be read (No such file or directory)"),
+        (("--record", "/proc/nowhere"), "--record /proc/nowhere: cannot be made"),
         (("--mqtt", "http://x"), "expected mqtt://"),
         (("--fleet", "/nowhere"), "--fleet /nowhere: no such folder"),
         (("--state", "/proc/nowhere"), "--state /proc/nowhere: cannot be written"),
