@@ -109,14 +109,6 @@ class Recorded:
         self.found.append(found)
 
 
-def is_recording(paths: Sequence[Path]) -> bool:
-    """Whether these are a unit's own recording, rather than one trace; raises TraceError."""
-    if len(paths) > 1 or paths[0].is_dir():
-        return True
-    with open_trace(paths[0]) as trace:
-        return trace.header.segment is not None
-
-
 def _is_door(header: TraceHeader) -> bool:
     return header.segment is not None and header.segment.debounce_ns is not None
 

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from edge.counting import Columns, Door, DoorSettings, Passage
-from edge.recorded import Recorded, is_recording
-from edge.trace import Edge, TraceHeader, open_trace
+from edge.recorded import Recorded
+from edge.trace import Edge, TraceHeader, TraceReader, open_trace
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
 
@@ -52,21 +52,26 @@ def replay(path: Path, *more: Path, separation_m: float | None = None, debounce_
 
     A unit's own recording (a folder, or segments of it) is counted as the unit counted it, with its settings.
     """
-    if is_recording([path, *more]):
-        if (separation_m, debounce_ms) != (None, None):
-            raise ConfigError(f"{path}: a unit's recording is counted with that unit's separation and debounce time")
-        recorded = Recorded([path, *more])
-        return Replayed(recorded.header, recorded.edges, recorded.found, tuple(recorded.notes))
-    with open_trace(path) as trace:
-        door = Door(settings(separation_m, debounce_ms, trace.header), trace.header.levels)
-        found = Columns()
-        count = 0
-        edges = (row for row in trace if isinstance(row, Edge))
-        while chunk := list(islice(edges, _CHUNK_EDGES)):
-            count += len(chunk)
-            t_ns, line, level = (array("q", column) for column in zip(*chunk, strict=True))
-            found.append(door.replay(t_ns, line, level))
-        found.extend(door.finish())
+    if not more and not path.is_dir():
+        with open_trace(path) as trace:
+            if trace.header.segment is None:
+                return _replay(trace, settings(separation_m, debounce_ms, trace.header))
+    if (separation_m, debounce_ms) != (None, None):
+        raise ConfigError(f"{path}: a unit's recording is counted with that unit's separation and debounce time")
+    recorded = Recorded([path, *more])
+    return Replayed(recorded.header, recorded.edges, recorded.found, tuple(recorded.notes))
+
+
+def _replay(trace: TraceReader, how: DoorSettings) -> Replayed:
+    door = Door(how, trace.header.levels)
+    found = Columns()
+    count = 0
+    edges = (row for row in trace if isinstance(row, Edge))
+    while chunk := list(islice(edges, _CHUNK_EDGES)):
+        count += len(chunk)
+        t_ns, line, level = (array("q", column) for column in zip(*chunk, strict=True))
+        found.append(door.replay(t_ns, line, level))
+    found.extend(door.finish())
     return Replayed(trace.header, count, found)
 
 

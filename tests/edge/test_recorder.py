@@ -9,10 +9,12 @@ from edge_rig import HUB, INNER_PIN, OUTER_PIN, SECOND_SENSOR, T0_NS, Rig, fleet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge.clock import ManualClock, read
 from edge.errors import StateError
 from edge.eventfile import OutboxSettings
 from edge.recorder import HOUR_NS, RETRY_NS, Recorder, RingSettings
 from edge.replay import Replayed, replay
+from edge.sensors.recording import RecordingSensor
 from edge.trace import TraceError, open_trace
 from edge.trace.segments import segment_files
 from firmware_cfg.errors import ConfigError
@@ -301,6 +303,33 @@ def test_a_segment_on_its_own(tmp_path: Path, fleet: Fleet) -> None:
         replay(alone, separation_m=0.2)
     with open_trace(alone) as trace:
         assert len(list(trace)) == 4
+
+
+def test_a_segment_fed_to_a_unit_in_place_of_the_beams(tmp_path: Path, fleet: Fleet) -> None:
+    """The core goes on from the state that the segment carries, and time begins where it begins."""
+    unit = rig(tmp_path / "unit", fleet)
+    unit.walk()
+    unit.drive(OUTER_PIN, 1)
+    unit.run(90 * NS_PER_MS)
+    unit.drive(INNER_PIN, 1)
+    unit.run(NS_PER_S // 2)
+    unit.stop()
+    unit.start()  # in the middle of somebody
+    unit.drive(OUTER_PIN, 0)
+    unit.run(90 * NS_PER_MS)
+    unit.drive(INNER_PIN, 0)
+    unit.run(3 * NS_PER_S)
+    published = unit.published()
+    unit.stop()
+    assert len(published) == 2
+    sensor = RecordingSensor(fleet.hubs["hall"].units[0].sensors[0], segment_files(unit.door)[1], 1.0)
+    clock = ManualClock(0, mono_ns=7 * NS_PER_S)
+    sensor.open(read(clock))
+    sensor.poll(read(clock))
+    assert (sensor.due_ns() or 0) <= 8 * NS_PER_S
+    clock.advance(3 * NS_PER_S)
+    found = [item.when for item in [*sensor.poll(read(clock)), *sensor.poll(read(clock))]]
+    assert found == [published[1][0]]
 
 
 @pytest.mark.parametrize(
