@@ -36,8 +36,8 @@ speed. How far it was fed is remembered in --state, so that after a crash nothin
 a recording that was fed to its end is not fed again without --again. Sensors that cannot be opened raise a fault, are
 tried again, and do not keep the others from counting.
 
-With --record the raw signals of beam pairs and serial counters are kept in a ring of files; foyer replay DIR/SENSOR
-counts them again as they were counted, also after crashes. A disk that is full pauses the recording, not the counting.
+With --record the raw signals of beam pairs and serial devices are kept in a ring of files; foyer replay DIR/SENSOR
+counts beams again as they were counted, also after crashes. A disk that is full pauses the recording, not the counting.
 
 exit codes: 0 stopped or done, 1 something could not be stored or fed, 2 bad input
 """

@@ -14,6 +14,7 @@ from edge.sensors.lines import GpioLine, edge_source
 from edge.sensors.room_fusion import RoomFusion, RoomSettings, Verdict
 from edge.sensors.serial_port import SerialPort
 from edge.sensors.serial_watch import Talk, Watch
+from edge.sensors.taps import NO_TAP, Signals, Tap
 from firmware_cfg.sensors import RoomPresence
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
 
@@ -58,15 +59,16 @@ def room_lines(config: RoomPresence) -> list[GpioLine]:
 
 def make(config: RoomPresence, around: Surroundings) -> RoomSensor:
     lines = edge_source(config, room_lines(config), around)
-    radar = RadarPort(config) if config.radar_port is not None else None
+    radar = RadarPort(config, around.taps.tap(config.name)) if config.radar_port is not None else None
     return RoomSensor(config, lines, radar, around.memos.get(config.name))
 
 
 class RadarPort:
     """A presence radar on its port, opened again when it went away. Never raises: the room has other sensors."""
 
-    def __init__(self, config: RoomPresence) -> None:
+    def __init__(self, config: RoomPresence, tap: Tap = NO_TAP) -> None:
         path = config.radar_port or ""
+        self._tap = tap
         self.radar: Ld2410 | Ld2410S = Ld2410S() if config.radar_model == "ld2410s" else Ld2410()
         self._name = config.name
         self._port = SerialPort(config.name, "radar_port", path, self.radar.baud_rate)
@@ -91,6 +93,7 @@ class RadarPort:
                 self._port.open()
                 self._open = True
                 self.radar.frames.forget()
+                self._tap.begin(Signals(lambda: None), None, now.mono_ns)
                 self._watch.opened(now.mono_ns)
             data = self._port.read()
         except SensorError as error:
@@ -99,6 +102,8 @@ class RadarPort:
             self._wait_ns = min(2 * self._wait_ns, REOPEN_NS[1])
             return self._went(error.detail, here)
         self.due_ns, self._wait_ns = now.mono_ns + READ_EVERY_NS, REOPEN_NS[0]
+        if data:
+            self._tap.data(now.mono_ns, data)
         good = self.radar.frames.good
         presences = self.radar.feed(data)
         for age, presence in zip(range(len(presences) - 1, -1, -1), presences, strict=True):

@@ -22,6 +22,7 @@ from edge.unit import Replacement
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.schema import BeamPair, Sensor
 from simulators.devices.counters import ModbusCounter, TerabeeCounter
+from simulators.devices.ld2410 import Ld2410Radar
 from simulators.devices.ld2450 import Ld2450Radar, Walk
 from simulators.devices.line import PtyPort
 
@@ -131,6 +132,26 @@ def test_a_unit_that_crashes_neither_loses_nor_doubles(tmp_path: Path, kind: str
     unit.run(60 * S)
     events = [event for event in unit.network.events if event["sensor"] == "counter"]
     assert [(event["t_ns"], {key: event[key] for key in live[0].fields}) for event in events] == told(live)
+
+
+def test_a_rooms_radar_is_recorded(tmp_path: Path) -> None:
+    clock = ManualClock(T0_NS, mono_ns=100 * S)
+    recorder = Recorder(tmp_path / "recorded")
+    recorder.resume(None, read(clock), (T0_NS - 100 * S, True))
+    with PtyPort(tmp_path / "port", Ld2410Radar(lambda _: (None, 150))) as port:
+        known = {"name": "hall", "kind": "room", "room": "hall", "radar_port": str(port.path)}
+        room = make(TypeAdapter(Sensor).validate_python(known), Surroundings(clock, taps=recorder))
+        room.open(read(clock))
+        for _ in range(50):
+            clock.advance(STEP_NS)
+            port.step(clock.monotonic_ns())
+            room.poll(read(clock))
+        room.close()
+    recorder.close()
+    (segment,) = segment_files(tmp_path / "recorded" / "hall")
+    with open_trace(segment) as trace:
+        data = b"".join(row.data for row in trace if isinstance(row, SerialBytes))
+    assert data.count(bytes.fromhex("f4f3f2f1")) > 20
 
 
 def test_a_recording_of_edges_says_nothing_to_a_serial_sensor(tmp_path: Path) -> None:
