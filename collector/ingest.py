@@ -16,7 +16,6 @@ from firmware_cfg.wire import (
     BATCH_BYTES_MAX,
     BATCH_EVENTS_MAX,
     KINDS,
-    T_NS_MAX,
     Address,
     Event,
     EventBatch,
@@ -212,10 +211,8 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
     """Latest first, since most events are of today."""
     places = [
         _Place(
-            since_ns=int(stay.since.timestamp()) * NS_PER_S + stay.since.microsecond * 1000,
-            until_ns=T_NS_MAX
-            if stay.until is None
-            else int(stay.until.timestamp()) * NS_PER_S + stay.until.microsecond * 1000,
+            since_ns=stay.since_ns,
+            until_ns=stay.until_ns,
             hub=hub.id,
             entrances=frozenset({None, *(entrance.id for entrance in hub.entrances)}),
             rooms=frozenset({None, *(room.id for room in hub.rooms)}),

@@ -19,7 +19,7 @@ from edge.outbox import OutboxSettings
 from edge.publisher import Publisher
 from edge.sensors.base import Chips
 from edge.sensors.taps import NO_TAP, Tap, Taps
-from edge.unit import Replacement, Unit, UnitSettings, present_stay
+from edge.unit import Replacement, Unit, UnitSettings
 from firmware_cfg.endpoint import TlsFiles, parse_mqtt_url
 from firmware_cfg.errors import ConfigError, FoyerError
 from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet, sensors_of
@@ -98,7 +98,7 @@ def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replaceme
     """What `--trace` says, checked; raises ConfigError or TraceError."""
     import edge.sensors.recording as rec  # noqa: PLC0415 - a unit with real sensors does not need it
 
-    _, stay = present_stay(fleet, options.unit, SystemClock().wall_ns())
+    _, stay = fleet.present(options.unit, SystemClock().wall_ns())
     sensors = sensors_of(stay)
     found: dict[str, Replacement] = {}
     for text in options.trace:
@@ -132,7 +132,7 @@ def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | 
     """The unit until it is stopped; raises FoyerError where it cannot begin."""
     endpoint = parse_mqtt_url(options.mqtt, TlsFiles(options.tls_ca, options.tls_cert, options.tls_key))
     fleet = load_fleet(options.fleet)
-    present_stay(fleet, options.unit, 0)
+    fleet.present(options.unit, 0)
     replace = recordings(options, fleet) if options.trace else {}
     with locked(options.state):
         woken: list[Unit] = []

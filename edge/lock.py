@@ -22,5 +22,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StateError(f"--state {folder}: another process is using it; each needs a folder of its own") from error
+            raise StateError(
+                f"--state {folder}: another process is using it; each needs a folder of its own"
+            ) from error
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,9 @@ from edge.outbox import Outbox, OutboxSettings
 from edge.sensors.base import Chips, Driver, Surroundings
 from edge.sensors.kinds import make
 from edge.sensors.taps import Tap, Taps
-from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet
-from firmware_cfg.schema import Hub, Stay
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
-from firmware_cfg.wire import T_NS_MAX, Ack
+from firmware_cfg.wire import Ack
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +103,9 @@ class Unit:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         now = read(clock)
-        self._hub, self._stay = present_stay(settings.fleet, settings.unit, now.wall_ns)
+        self._hub, self._stay = settings.fleet.present(settings.unit, now.wall_ns)
+        if now.wall_ns >= self._stay.until_ns:
+            log.warning("unit %s has been nowhere since %s", settings.unit, to_rfc3339(self._stay.until_ns))
         self._outbox = Outbox(settings.folder, now, settings.outbox)
         self._taps = settings.taps
         self._taps.resume(self._outbox.memo("recorder"), now, self._outbox.dating.zero(now))
@@ -280,7 +280,7 @@ class Unit:
 
     def _move(self, now: Instant) -> None:
         """The registry gives the unit to another hub now: its sensors are those of the new stay."""
-        hub, stay = present_stay(self._settings.fleet, self._settings.unit, now.wall_ns)
+        hub, stay = self._settings.fleet.present(self._settings.unit, now.wall_ns)
         if stay is self._stay:
             return
         log.warning("unit %s is at %s now", self._settings.unit, hub.id)
@@ -385,23 +385,6 @@ class Unit:
             if not (sensor.driver.can_wait and held_back):
                 times.append(sensor.driver.due_ns() if sensor.open_ else sensor.retry_ns)
         return min(time_ns for time_ns in times if time_ns is not None)
-
-
-def present_stay(fleet: Fleet, unit: str, now_ns: int) -> tuple[Hub, Stay]:
-    """Where the unit is; before its first stay or between two, the one to come; after the last, the last."""
-    stays: Sequence[tuple[Hub, Stay]] = fleet.stays(unit)
-    if not stays:
-        raise ConfigError(f"--unit {unit!r}: no such unit; there are {', '.join(fleet.units)}")
-    for hub, stay in stays:
-        if now_ns < _until_ns(stay):
-            return hub, stay
-    log.warning("unit %s has been nowhere since %s", unit, to_rfc3339(_until_ns(stays[-1][1])))
-    return stays[-1]
-
-
-def _until_ns(stay: Stay) -> int:
-    until = stay.until
-    return T_NS_MAX if until is None else int(until.timestamp()) * NS_PER_S + until.microsecond * 1000
 
 
 def _temperature_c() -> float | None:

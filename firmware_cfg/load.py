@@ -31,6 +31,13 @@ class Fleet:
         """Where the unit was at that time, or None where it was nowhere or is not known."""
         return next(((hub, stay) for hub, stay in self.stays(unit) if stay.holds(t_ns)), None)
 
+    def present(self, unit: str, t_ns: int) -> tuple[Hub, Stay]:
+        """Where the unit is, or is to be next where it is nowhere, or was last; raises ConfigError for a stranger."""
+        stays = self.stays(unit)
+        if not stays:
+            raise ConfigError(f"--unit {unit!r}: no such unit; there are {', '.join(self.units)}")
+        return next((pair for pair in stays if t_ns < pair[1].until_ns), stays[-1])
+
     @property
     def units(self) -> list[str]:
         return sorted({stay.id for hub in self.hubs.values() for stay in hub.units})

@@ -20,7 +20,7 @@ from firmware_cfg.sensors import (
     Sensor,
     TerabeeEvo,
 )
-from firmware_cfg.wire import Name, Role
+from firmware_cfg.wire import T_NS_MAX, Name, Role
 
 __all__ = [  # the kinds of sensors too, so that a hub is read from one place
     "WEEKDAYS",
@@ -132,8 +132,17 @@ class Stay(ConfigModel):
             raise ValueError("until is not after since")
         return self
 
+    @property
+    def since_ns(self) -> int:
+        return _ns(self.since)
+
+    @property
+    def until_ns(self) -> int:
+        """`T_NS_MAX` where the stay is open."""
+        return T_NS_MAX if self.until is None else _ns(self.until)
+
     def holds(self, t_ns: int) -> bool:
-        return _ns(self.since) <= t_ns and (self.until is None or t_ns < _ns(self.until))
+        return self.since_ns <= t_ns < self.until_ns
 
     def overlaps(self, other: Stay) -> bool:
         return (other.until is None or self.since < other.until) and (self.until is None or other.since < self.until)
