@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, Server, answers
 
 from firmware_cfg.load import EXAMPLE_FLEET
-from firmware_cfg.wire import Address, Channel, Event, EventBatch, Passage, State
+from firmware_cfg.wire import Address, Channel, EventBatch, Health, State
 
 if TYPE_CHECKING:
     from browser import Chromium
 
 WAIT_S = 10
+EPOCH = "00000000000000aa"
 
 
 class Pages(Server):
@@ -66,27 +67,32 @@ class Unit:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def passes(self, *directions: Literal["in", "out", "unknown"], confidence: float = 1.0) -> None:
+    def passes(self, *directions: Literal["in", "out", "unknown"], confidence: float = 1.0, **fields: Any) -> None:
         """One batch with a passage a direction, now; returns when the broker has it."""
+        base = {"sensor": f"{self.entrance}-beams", "entrance": self.entrance, "confidence": confidence}
+        self.says(*({"kind": "passage", "direction": way} | base | fields for way in directions))
+
+    def says(self, *events: dict[str, Any]) -> None:
+        """One batch of events, now; returns when the broker has it."""
         now_ns = time.time_ns()
-        events: list[Event] = []
-        for index, direction in enumerate(directions):
+        dated = []
+        for index, event in enumerate(events):
             self._seq += 1
-            events.append(
-                Passage(
-                    kind="passage",
-                    seq=self._seq,
-                    t_ns=now_ns + index,
-                    clock="synced",
-                    sensor=f"{self.entrance}-beams",
-                    hub=self.hub,
-                    entrance=self.entrance,
-                    direction=direction,
-                    confidence=confidence,
-                )
-            )
-        batch = EventBatch(v=1, unit=self.unit, epoch="00000000000000aa", sent_ns=now_ns, events=events)
-        self._publish("events", batch.model_dump_json(by_alias=True))
+            dated.append({"seq": self._seq, "t_ns": now_ns + index, "clock": "synced", "hub": self.hub} | event)
+        raw = {"v": 1, "unit": self.unit, "epoch": EPOCH, "sent_ns": now_ns, "events": dated}
+        self._publish("events", EventBatch.model_validate(raw).model_dump_json(by_alias=True))
+
+    def reports(self, sensors: dict[str, Any], **fields: Any) -> None:
+        """One health report, now."""
+        base = {"v": 1, "unit": self.unit, "hub": self.hub, "session": "session-1", "epoch": EPOCH}
+        state = {"t_ns": time.time_ns(), "clock": "synced", "uptime_s": 60.0, "version": "1.0", "outbox": {"depth": 0}}
+        report = Health.model_validate(base | state | {"sensors": sensors} | fields)
+        self._publish("health", report.model_dump_json(by_alias=True))
+
+    def goes(self) -> None:
+        """Its last will, as the broker publishes it."""
+        state = State(v=1, unit=self.unit, session="session-1", state="offline")
+        self._publish("state", state.model_dump_json(by_alias=True), retain=True)
 
     def _publish(self, channel: Channel, payload: str, *, retain: bool = False) -> None:
         topic = Address(self.hub, self.unit, channel).topic

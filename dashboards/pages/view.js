@@ -1,22 +1,14 @@
 // Draws hubs as cards and as the rows of a table, and all of them as totals. Reads no clock and asks no server.
 
-import { clockTime, figure, opening, plural, sum, units } from "./format.js";
+import { HubBuilding } from "./building.js";
+import { element, fill, mark, setText } from "./dom.js";
+import { clockTime, figure, opening, plural, sum } from "./format.js";
 
 const PASSAGES = 5;
 const HIGHLIGHT_MS = 2000;
 const NOTHING = { value: null, low: null, high: null, completeness: 0 };
 const DIRECTIONS = { in: "In", out: "Out", unknown: "Unknown" };
-
-function element(tag, className, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
+const CELLS = ["inside", "visits", "opening", "rooms", "cabinet", "last", "compared", "units"];
 
 /** Put a figure into `cell`; true where it replaced another. */
 function setFigure(cell, shown) {
@@ -55,9 +47,12 @@ export class HubView {
     this.card.firstElementChild.firstElementChild.id = `name-${summary.id}`;
     this.card.setAttribute("aria-labelledby", `name-${summary.id}`);
     this.find = (selector) => this.card.querySelector(selector);
-    this.row = element("tr", "", element("th"), ...Array.from({ length: 5 }, () => element("td")));
+    this.cells = Object.fromEntries(CELLS.map((name) => [name, element("td")]));
+    for (const [name, cell] of Object.entries(this.cells)) cell.dataset.cell = name;
+    this.cells.inside.className = this.cells.visits.className = "number";
+    this.row = element("tr", "", element("th"), ...Object.values(this.cells));
     this.row.firstElementChild.scope = "row";
-    this.row.children[1].className = this.row.children[2].className = "number";
+    this.building = new HubBuilding(this.card, this.cells);
     this.describe(summary);
   }
 
@@ -69,13 +64,14 @@ export class HubView {
     const source = this.find(".source");
     source.href = `/api/v1/hubs/${encodeURIComponent(summary.id)}/live`;
     setText(source.firstElementChild, ` behind ${summary.name}`);
+    setText(this.find("summary .visually-hidden"), ` at ${summary.name}, and more`);
+    this.find(".health").setAttribute("aria-label", `Building of ${summary.name}`);
   }
 
   update(live, now) {
     this.live = live;
-    const [, inside, visits] = this.row.children;
-    this.show([this.find(".inside dd"), inside], live.occupancy);
-    this.show([this.find(".visits dd"), visits], live.visits_today);
+    this.show([this.find(".inside dd"), this.cells.inside], live.occupancy);
+    this.show([this.find(".visits dd"), this.cells.visits], live.visits_today);
     this.showPassages(live.last_passages);
     this.tick(now);
   }
@@ -87,16 +83,16 @@ export class HubView {
   showPassages(all) {
     const list = this.find(".passages ol");
     const newest = all.toSorted((a, b) => Date.parse(b.t) - Date.parse(a.t)).slice(0, PASSAGES);
-    const key = JSON.stringify(newest);
-    if (key === this.shownPassages) return; // who reads the list, by eye or by ear, is not disturbed for nothing
-    this.shownPassages = key;
-    list.replaceChildren(...newest.map((each) => element("li", "", ...passage(each, this.summary))));
-    if (!newest.length) list.append(element("li", "none", "None known yet"));
+    fill(list, newest, () =>
+      newest.length
+        ? newest.map((each) => element("li", "", ...passage(each, this.summary)))
+        : [element("li", "none", "None known yet")],
+    );
     const text = newest.length ? [...list.firstElementChild.children].map((each) => each.textContent).join(" ") : "–";
-    setText(this.row.children[4], text);
+    setText(this.cells.last, text);
   }
 
-  /** What moves with the clock alone: opening and how long units are silent. */
+  /** What moves with the clock alone: opening, and the day of times that are not today's. */
   tick(now) {
     const { hours, timezone } = this.summary;
     this.opening = opening(hours, now, timezone);
@@ -105,13 +101,33 @@ export class HubView {
     line.dataset.open = String(open);
     const whole = today ? `${text} · today ${today}` : text;
     setText(line, whole);
-    setText(this.row.children[3], whole);
-    this.units = units(this.live?.units ?? [], now, timezone);
-    const note = this.find(".units");
-    note.dataset.fine = String(this.units.fine);
-    setText(note, [this.units.text, ...this.units.away].join("; "));
-    setText(this.row.children[5], note.textContent);
+    setText(this.cells.opening, whole);
+    this.building.show(this.live, this.summary, now);
   }
+}
+
+/** Those cabinets of which somebody must know at once, by hub. */
+function showAlarms(views) {
+  const alarms = views.filter((view) => view.building.alarm).map((view) => [view.summary.name, view.building.alarm]);
+  fill(document.getElementById("alarms"), alarms, () =>
+    alarms.map(([name, reasons]) => {
+      const text = element("span", "", element("strong", "", name), ` Defibrillator critical: ${reasons}`);
+      return element("p", "", mark("critical"), text);
+    }),
+  );
+  return alarms.map(([name]) => name);
+}
+
+function showCabinets(views) {
+  const levels = views.map((view) => view.building.level).filter(Boolean);
+  const count = (level) => levels.filter((each) => each === level).length;
+  const text = levels.length ? `${count("ok")} of ${levels.length}` : "–";
+  const notes = ["critical", "unknown", "warning"].filter(count).map((level) => `${count(level)} ${level}`);
+  const tile = document.getElementById("total-cabinets");
+  tile.parentElement.dataset.critical = String(count("critical") > 0);
+  setFigure(tile, { value: text, range: "", gap: notes.join(", ") });
+  setText(document.querySelector("#table tfoot [data-cabinets]"), [`${text} OK`, ...notes].join(", "));
+  return [text, ...notes].join(", ");
 }
 
 /** The totals of all hubs, at the top and at the table's foot; returns them in one sentence. */
@@ -133,6 +149,11 @@ export function showTotals(views) {
   setText(document.getElementById("total-units"), online);
   setText(foot.querySelector("[data-open]"), `${open} open`);
   setText(foot.querySelector("[data-units]"), `${online} online`);
+  const cabinets = showCabinets(views);
+  const alarms = showAlarms(views).map((name) => ` Defibrillator critical at ${name}.`);
   const people = figure(inside.total).value;
-  return `People inside: ${people}. Visits today: ${figure(visits.total).value}. Hubs open: ${open}. Units online: ${online}.`;
+  return (
+    `People inside: ${people}. Visits today: ${figure(visits.total).value}. Hubs open: ${open}. ` +
+    `Units online: ${online}. Cabinets OK: ${cabinets}.${alarms.join("")}`
+  );
 }

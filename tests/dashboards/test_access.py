@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Scheme = Literal["light", "dark"]
 
+CABINET = {"kind": "cabinet", "sensor": "cabinet", "door": "closed", "aed": "present", "mains": "on"}
+ROOM = {"kind": "room", "probability": 0.9}
+
 # Every visible text whose contrast with what lies behind it is below 4.5, and every mark below 3.
 POOR_CONTRAST = """
 const parse = (colour) => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return { r, g, b, a }; };
@@ -41,6 +44,11 @@ for (const node of document.body.querySelectorAll('*')) {
     const found = contrast(getComputedStyle(node).color, node);
     if (found < 4.5) poor.push(`${node.tagName}.${node.className} "${node.textContent.trim()}": ${found.toFixed(2)}`);
   }
+  if (node.matches('.mark')) {
+    judged += 1;
+    const found = contrast(getComputedStyle(node).color, node);
+    if (found < 3) poor.push(`mark ${node.firstChild.href.baseVal}: ${found.toFixed(2)}`);
+  }
   const mark = getComputedStyle(node, '::before');
   if (mark.content === '""' && mark.borderTopStyle === 'solid') {
     judged += 1;
@@ -54,16 +62,38 @@ return [judged, poor];
 
 @pytest.fixture(scope="module", autouse=True)
 def _somebody_came(pages: Pages, broker: Mosquitto) -> None:
-    """Figures of every kind: known ones here, unknown ones at hubs whose units never spoke."""
+    """Figures and states of every kind: known ones here, unknown ones at hubs whose units never spoke."""
     assert pages.running
     with Unit(broker, "south-ockendon", "south-ockendon-main", "main") as door:
         door.passes("in", "out", "unknown", "in", "in", confidence=0.7)
+        door.passes("in", sensor="main-radar", role="reference", persons=40)
+        door.says(
+            CABINET | {"level": "critical", "aed": "absent", "reasons": ["aed: not in its place"]},
+            ROOM | {"sensor": "hall-presence", "room": "hall", "state": "occupied"},
+            {
+                "kind": "fault",
+                "sensor": "main-radar",
+                "entrance": "main",
+                "fault": "sensor_silent",
+                "detail": "port: …",
+            },
+        )
+    with Unit(broker, "armley", "armley-front") as door:
+        door.says(
+            CABINET | {"level": "warning", "mains": "off", "reasons": ["mains: lost"]},
+            ROOM | {"sensor": "meeting-presence", "room": "meeting-room", "state": "vacant"},
+        )
+    with Unit(broker, "micklefield", "micklefield-front") as door:
+        door.says(CABINET | {"level": "ok"})
 
 
 def show(chromium: Chromium, pages: Pages, scheme: Scheme, view: Literal["cards", "table"] = "cards") -> None:
     chromium.media(scheme=scheme, reduced_motion=True)
     open_live(chromium, pages, view)
     chromium.wait_for("document.querySelectorAll('#hub-south-ockendon .way.unknown').length === 1")
+    chromium.wait_for(
+        "new Set([...document.querySelectorAll('.premises > div')].map((each) => each.dataset.state)).size > 6"
+    )
 
 
 @pytest.mark.parametrize("view", ["cards", "table"])
@@ -83,6 +113,7 @@ def test_every_text_can_be_read(
         lost,
         "document.querySelectorAll('.opening').forEach((line) => { line.dataset.open = 'true'; })",
         "document.querySelector('.skip').focus()",
+        "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })",
     )
     for state in states:
         judged, poor = chromium.driver.execute_script(f"{state};{POOR_CONTRAST}")
@@ -124,13 +155,13 @@ def test_the_table_is_one(chromium: Chromium, pages: Pages) -> None:
     show(chromium, pages, "light", "table")
     table = chromium.driver.find_element(By.CSS_SELECTOR, "#table table")
     assert table.find_element(By.TAG_NAME, "caption").text
-    assert len(table.find_elements(By.CSS_SELECTOR, "thead th[scope=col]")) == 6
+    assert len(table.find_elements(By.CSS_SELECTOR, "thead th[scope=col]")) == 9
     assert len(table.find_elements(By.CSS_SELECTOR, "tbody th[scope=row]")) == 6
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(live: Chromium) -> None:
     reached = []
-    for _ in range(10):
+    for _ in range(16):
         live.driver.switch_to.active_element.send_keys(Keys.TAB)
         reached.append(
             live.driver.execute_script(
@@ -140,7 +171,10 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(live: Chromium) -
         )
     assert [text for text, *_ in reached[:3]] == ["Skip to the hubs", "Cards", "Table"]
     assert sum("JSON behind" in text for text, *_ in reached) == 6
-    focused = [mark for mark in reached if mark[0] in {"Skip to the hubs", "Cards", "Table"} or "JSON" in mark[0]]
+    assert sum("online" in text and text.endswith(", and more") for text, *_ in reached) == 6
+    named = ("Skip to the hubs", "Cards", "Table")
+    focused = [mark for mark in reached if mark[0] in named or "JSON" in mark[0] or "online" in mark[0]]
+    assert len(focused) == 15
     assert all(style == "solid" and width >= 2 for _, style, width in focused), focused
     button = live.driver.find_element(By.CSS_SELECTOR, "[data-view=table]")
     button.send_keys(Keys.ENTER)
@@ -151,7 +185,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(live: Chromium) -
 def test_what_is_clicked_is_large_enough(live: Chromium) -> None:
     live.size(375, 812)
     small = live.driver.execute_script(
-        """return [...document.querySelectorAll('button, .source')].map((node) => node.getBoundingClientRect())
+        """return [...document.querySelectorAll('button, summary, .source')].map((node) => node.getBoundingClientRect())
           .filter(({ width, height }) => width < 24 || height < 24).length"""
     )
     assert small == 0
@@ -166,7 +200,7 @@ def test_no_width_needs_sideways_scrolling(
     chromium.size(width, 800)
     show(chromium, pages, "light", view)
     inner, scroll, cut = chromium.driver.execute_script(
-        """const cut = [...document.querySelectorAll('h1, h2, .value, .opening, .units, .range')]
+        """const cut = [...document.querySelectorAll('h1, h2, .value, .opening, .units, .range, .state, .note')]
           .filter((node) => node.checkVisibility() && !node.closest('#table'))
           .filter((node) => node.getBoundingClientRect().right > innerWidth);
         return [innerWidth, document.documentElement.scrollWidth, cut.length];"""
@@ -200,5 +234,5 @@ def test_who_wants_no_motion_gets_none(chromium: Chromium, pages: Pages, broker:
 
 def test_a_screen_reader_hears_a_summary_now_and_then(live: Chromium) -> None:
     regions = live.driver.find_elements(By.CSS_SELECTOR, "[aria-live], [role=status], [role=alert]")
-    assert [region.get_dom_attribute("id") for region in regions] == ["lost", "summary"]
+    assert [region.get_dom_attribute("id") for region in regions] == ["lost", "alarms", "summary"]
     assert not live.driver.find_elements(By.CSS_SELECTOR, "#cards [aria-live], #table [aria-live], .totals[aria-live]")

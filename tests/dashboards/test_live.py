@@ -23,7 +23,8 @@ CARDS = """return Object.fromEntries([...document.querySelectorAll('.card')].map
 ]))"""
 ROWS = """return Object.fromEntries([...document.querySelectorAll('#table tbody tr')].map((row) => [
   row.querySelector('th').textContent,
-  [...row.querySelectorAll('.number span, td:nth-child(4), td:nth-child(6)')].map((part) => part.textContent),
+  [...row.querySelectorAll('.number span, [data-cell=opening], [data-cell=units] .line > :first-child')]
+    .map((part) => part.textContent),
 ]))"""
 
 

@@ -1,0 +1,193 @@
+"""Rooms, cabinets, units and second counts on the live page, over a real collector and a real broker."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pages import Pages, Unit, open_live
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from browser import Chromium
+    from servers import Mosquitto
+
+GONE = ["aed: not in its place"]
+
+
+def cabinet(level: str, **fields: Any) -> dict[str, Any]:
+    base = {"kind": "cabinet", "sensor": "cabinet", "door": "closed", "aed": "present", "mains": "on"}
+    return base | {"level": level, "temperature_c": 14.5, "reasons": []} | fields
+
+
+def room(sensor: str, place: str, state: str) -> dict[str, Any]:
+    return {"kind": "room", "sensor": sensor, "room": place, "state": state, "probability": 0.9}
+
+
+def glance(hub: str, name: str) -> str:
+    """JavaScript for what a card says under this name, in words."""
+    return (
+        f"[...document.querySelectorAll('#hub-{hub} .premises > div')]"
+        f".filter((each) => each.querySelector('dt').textContent === '{name}')"
+        ".map((each) => [...each.querySelectorAll('dd span')].map((part) => part.textContent).join(', ')).join('; ')"
+    )
+
+
+def cell(hub: str, name: str) -> str:
+    """JavaScript for the text of a cell in the row of a hub."""
+    return (
+        "[...document.querySelectorAll('#table tbody tr')].find((row) => row.querySelector('th').textContent === "
+        f"document.querySelector('#hub-{hub} h2').textContent).querySelector('[data-cell={name}]').textContent"
+    )
+
+
+def text(of: str) -> str:
+    return f"document.querySelector('{of}')?.textContent"
+
+
+@pytest.fixture
+def micklefield(broker: Mosquitto) -> Iterator[Unit]:
+    """With a cabinet that is fine at first and at last."""
+    with Unit(broker, "micklefield", "micklefield-front") as unit:
+        unit.says(cabinet("ok"))
+        yield unit
+        unit.says(cabinet("ok"))
+
+
+def test_a_cabinet_that_needs_somebody_shows_within_a_second(live: Chromium, micklefield: Unit) -> None:
+    shown = glance("micklefield", "Defibrillator")
+    delays = []
+    for _ in range(3):  # on a busy machine the whole act may be done again; the second stays a second
+        micklefield.says(cabinet("ok"))
+        live.wait_for(f"{shown} === 'OK' && {text('#alarms')} === ''")
+        live.driver.execute_script(
+            """window.alarmed = null;
+            new MutationObserver(() => { window.alarmed ??= performance.timeOrigin + performance.now(); })
+              .observe(document.getElementById('alarms'), { childList: true });"""
+        )
+        began = time.time()
+        micklefield.says(cabinet("critical", aed="absent", door="open", reasons=GONE))
+        live.wait_for("window.alarmed !== null")
+        delays.append(live.driver.execute_script("return window.alarmed") / 1000 - began)
+        if delays[-1] <= 1:
+            break
+    assert delays[-1] <= 1, delays
+    live.wait_for(f"{shown} === 'Critical, AED not in its place'")
+    live.wait_for(f"{cell('micklefield', 'cabinet')}.startsWith('CriticalAED not in its place · Door open')")
+    assert live.driver.find_element("id", "alarms").text == (
+        "Micklefield Library Defibrillator critical: AED not in its place"
+    )
+    assert live.driver.execute_script(f"return {text('#total-cabinets .gap')}").startswith("1 critical")
+    assert live.driver.find_element("id", "hub-micklefield").get_dom_attribute("data-alarm") == "true"
+    micklefield.says(cabinet("ok"))
+    live.wait_for(f"{shown} === 'OK' && {text('#alarms')} === ''")
+    assert live.driver.find_element("id", "hub-micklefield").get_dom_attribute("data-alarm") == "false"
+    assert live.console() == []
+
+
+def test_a_door_that_is_open_a_moment_is_no_alarm(live: Chromium, micklefield: Unit) -> None:
+    micklefield.says(cabinet("ok", door="open"))
+    live.wait_for(f"{glance('micklefield', 'Defibrillator')} === 'OK, Door open'")
+    assert live.driver.find_element("id", "alarms").text == ""
+
+
+def test_a_warning_says_why(live: Chromium, micklefield: Unit) -> None:
+    reasons = ["temperature: no thermometer fitted", "mains: lost"]
+    micklefield.says(cabinet("warning", mains="off", temperature_c=None, reasons=reasons))
+    live.wait_for(f"{glance('micklefield', 'Defibrillator')} === 'Warning, Mains lost'")
+    facts = live.driver.find_element("css selector", "#hub-micklefield .facts dd").get_property("textContent")
+    assert str(facts).startswith("Mains lostDoor closedAED in its placeMains offTemperature unknownAs of ")
+
+
+def test_a_room_is_occupied_vacant_or_unknown_and_silence_is_unknown(live: Chromium, broker: Mosquitto) -> None:
+    shown = glance("compton-centre", "Community room")
+    with Unit(broker, "compton-centre", "compton-front") as unit:
+        unit.says(room("community-presence", "community-room", "vacant"), cabinet("ok"))
+        live.wait_for(f"/^Vacant, since [0-9:]+$/.test({shown})")
+        unit.says(room("community-presence", "community-room", "occupied"))
+        live.wait_for(f"/^Occupied, since [0-9:]+$/.test({shown})")
+        live.wait_for(f"/^Community room: occupiedsince [0-9:]+$/.test({cell('compton-centre', 'rooms')})")
+        marks = (
+            "return [...document.querySelectorAll('#hub-compton-centre .premises use')].map((use) => use.href.baseVal)"
+        )
+        assert live.driver.execute_script(marks) == ["#mark-occupied", "#mark-ok"]
+        unit.goes()
+        live.wait_for(f"{shown} === 'Unknown, its unit is offline'")
+        live.wait_for(f"{glance('compton-centre', 'Defibrillator')} === 'Unknown, Its unit is offline'")
+        assert live.driver.execute_script(marks) == ["#mark-unknown", "#mark-unknown"]
+        assert live.console() == []
+
+
+def test_what_nothing_was_heard_of_is_unknown_and_never_green(live: Chromium) -> None:
+    assert live.driver.execute_script(f"return {glance('strood', 'Training room')}") == "Unknown, nothing heard yet"
+    assert live.driver.execute_script(f"return {glance('strood', 'Defibrillator')}") == "Unknown, Nothing heard yet"
+    assert live.driver.execute_script(f"return {glance('strood', 'Second count, Front entrance')}") == "Unknown"
+
+
+def test_a_fault_shows_in_words_and_goes_when_it_is_over(live: Chromium, broker: Mosquitto) -> None:
+    trouble, facts = text("#hub-south-ockendon .trouble"), text("#hub-south-ockendon .faults")
+    fault = {"kind": "fault", "sensor": "main-radar", "entrance": "main", "fault": "sensor_silent"}
+    with Unit(broker, "south-ockendon", "south-ockendon-main", "main") as unit:
+        unit.says(fault | {"detail": "port: nothing has come from /dev/ttyAMA3 for 10 s; is it powered?"})
+        live.wait_for(f"{trouble} === 'Radar, Main entrance is silent'")
+        details = live.driver.find_element("css selector", "#hub-south-ockendon details")
+        assert not live.driver.find_element("css selector", "#hub-south-ockendon .facts").is_displayed()
+        details.find_element("css selector", "summary").click()
+        shown = live.driver.find_element("css selector", "#hub-south-ockendon .faults").text.splitlines()
+        assert shown[0].startswith("Radar, Main entrance is silent, since ")
+        assert shown[1] == "port: nothing has come from /dev/ttyAMA3 for 10 s; is it powered?"
+        live.wait_for(f"{cell('south-ockendon', 'units')}.includes('Radar, Main entrance is silent, since')")
+        unit.says(fault | {"active": False})
+        live.wait_for(f"{trouble} === '' && !document.querySelector('#hub-south-ockendon .faults')")
+        assert details.get_property("open") is True  # who reads it is not disturbed
+        unit.says(
+            {"kind": "fault", "sensor": "main-beams", "entrance": "main", "fault": "repeated_level", "line": "outer"}
+        )
+        live.wait_for(f"{facts}?.startsWith('Beams, Main entrance missed a signal, ')")
+        assert live.driver.execute_script(f"return {trouble}") == ""
+
+
+def test_a_unit_that_is_behind_says_so(live: Chromium, broker: Mosquitto) -> None:
+    with Unit(broker, "armley", "armley-front") as unit:
+        outbox = {"depth": 412, "oldest_age_s": 600.0, "dropped": 3}
+        unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": False}}, outbox=outbox, clock="unsynced")
+        live.wait_for(f"{text('#hub-armley .trouble')} === 'Cabinet sensor does not work and 1 more'")
+        facts = live.driver.find_element("css selector", "#hub-armley .facts").get_property("textContent")
+        for said in ("412 events waiting, 10 min", "3 events given up", "Clock not set", "Beams, Front entrance works"):
+            assert said in str(facts)
+        unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": True}})
+        live.wait_for(f"{text('#hub-armley .trouble')} === ''")
+
+
+def test_a_second_count_says_how_far_it_differs(live: Chromium, broker: Mosquitto) -> None:
+    with Unit(broker, "st-georges-centre", "st-georges-rear", "rear") as unit:
+        unit.passes("in", persons=30)
+        unit.passes("out", persons=20)
+        counter = {"kind": "counter", "sensor": "rear-counter", "entrance": "rear", "role": "reference"}
+        unit.says(counter | {"in": 28, "out": 21, "raw_in": 28, "raw_out": 21})
+        unit.reports({"rear-beams": {"ok": True}, "rear-counter": {"ok": True}})
+        live.wait_for(f"{glance('st-georges-centre', 'Second count, Rear entrance')} === '6.0 % apart'")
+        live.wait_for(
+            f"{cell('st-georges-centre', 'compared')} === 'Rear entrance: 6.0 % apart"
+            "Beams 30 in, 20 out · People counter 28 in, 21 out · 2 fewer in, 1 more out'"
+        )
+        unit.says(counter | {"in": 20, "out": 0, "raw_in": 48, "raw_out": 21})
+        live.wait_for(f"{glance('st-georges-centre', 'Second count, Rear entrance')} === '38 % apart'")
+        assert live.driver.execute_script(
+            "return document.querySelector('#hub-st-georges-centre .compared').dataset.state"
+        ) == ("warning")
+
+
+def test_all_of_it_can_be_read_on_a_phone(chromium: Chromium, pages: Pages, micklefield: Unit) -> None:
+    chromium.size(320, 800)
+    open_live(chromium, pages)
+    micklefield.says(cabinet("critical", aed="absent", reasons=GONE))
+    chromium.wait_for(f"{text('#alarms')} !== ''")
+    cut = chromium.driver.execute_script(
+        """document.querySelectorAll('details').forEach((fold) => { fold.open = true; });
+        return [document.documentElement.scrollWidth, [...document.querySelectorAll('.premises *, .facts *, #alarms *')]
+          .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth).length];"""
+    )
+    assert cut == [320, 0]
