@@ -126,10 +126,12 @@ class Expiry(BaseModel):
 class CabinetLive(BaseModel):
     """The defibrillator's cabinet by its reading of `as_of`; unknown where that is too old or its unit offline.
 
-    Each of `reasons` begins with a part's name, or with `cabinet`.
+    Each of `reasons` begins with a part's name, or with `cabinet`. `was` is the level of that last reading, where it
+    says nothing any more: who saw it critical must not forget it because it fell silent.
     """
 
     level: Literal["ok", "warning", "critical", "unknown"]
+    was: Literal["ok", "warning", "critical", "unknown"] | None
     door: Literal["open", "closed", "unknown"]
     aed: Literal["present", "absent", "unknown"]
     mains: Literal["on", "off", "unknown"]

@@ -123,6 +123,7 @@ class Premises:
             return _nothing([f"cabinet: {trouble}", *before], newest)
         return CabinetLive(
             level=was.level,
+            was=None,
             door=was.door,
             aed=was.aed,
             mains=was.mains,
@@ -157,6 +158,7 @@ def _unknown(room: MeetingRoom, reason: str, newest: Entry[Room] | None = None) 
 def _nothing(reasons: Sequence[str], newest: Entry[Cabinet] | None = None) -> CabinetLive:
     return CabinetLive(
         level="unknown",
+        was=None if newest is None else newest.value.level,
         door="unknown",
         aed="unknown",
         mains="unknown",

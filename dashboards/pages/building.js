@@ -76,9 +76,9 @@ export class HubBuilding {
   show(live, summary, now) {
     const found = describe(live, summary, now);
     this.level = found.cabinet?.mark ?? null;
-    this.alarm = this.level === "critical" ? found.cabinet.reasons.join("; ") : "";
+    this.alarm = found.cabinet?.alarm ?? "";
     this.units = found.units;
-    this.card.dataset.alarm = String(this.level === "critical");
+    this.card.dataset.alarm = String(this.alarm !== "");
     const glance = [found.rooms, found.cabinet?.state, found.cabinet?.note, found.compared];
     fill(this.find(".premises"), glance, () => glances(found));
     const fine = found.units.fine && !found.troubles.length;

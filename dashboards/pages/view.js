@@ -106,25 +106,25 @@ export class HubView {
   }
 }
 
-/** Those cabinets of which somebody must know at once, by hub. */
+/** Those cabinets of which somebody must know at once. */
 function showAlarms(views) {
   const alarms = views.filter((view) => view.building.alarm).map((view) => [view.summary.name, view.building.alarm]);
   fill(document.getElementById("alarms"), alarms, () =>
-    alarms.map(([name, reasons]) => {
-      const text = element("span", "", element("strong", "", name), ` Defibrillator critical: ${reasons}`);
+    alarms.map(([name, alarm]) => {
+      const text = element("span", "", element("strong", "", name), ` Defibrillator ${alarm}`);
       return element("p", "", mark("critical"), text);
     }),
   );
-  return alarms.map(([name]) => name);
+  return alarms.map(([name, alarm]) => ` Defibrillator at ${name} ${alarm}.`).join("");
 }
 
 function showCabinets(views) {
   const levels = views.map((view) => view.building.level).filter(Boolean);
   const count = (level) => levels.filter((each) => each === level).length;
   const text = levels.length ? `${count("ok")} of ${levels.length}` : "–";
-  const notes = ["critical", "unknown", "warning"].filter(count).map((level) => `${count(level)} ${level}`);
+  const notes = ["critical", "unknown", "warning"].filter(count).map((level) => `${count(level)}\u00a0${level}`);
   const tile = document.getElementById("total-cabinets");
-  tile.parentElement.dataset.critical = String(count("critical") > 0);
+  tile.parentElement.dataset.critical = String(views.some((view) => view.building.alarm));
   setFigure(tile, { value: text, range: "", gap: notes.join(", ") });
   setText(document.querySelector("#table tfoot [data-cabinets]"), [`${text} OK`, ...notes].join(", "));
   return [text, ...notes].join(", ");
@@ -150,10 +150,10 @@ export function showTotals(views) {
   setText(foot.querySelector("[data-open]"), `${open} open`);
   setText(foot.querySelector("[data-units]"), `${online} online`);
   const cabinets = showCabinets(views);
-  const alarms = showAlarms(views).map((name) => ` Defibrillator critical at ${name}.`);
+  const alarms = showAlarms(views);
   const people = figure(inside.total).value;
   return (
     `People inside: ${people}. Visits today: ${figure(visits.total).value}. Hubs open: ${open}. ` +
-    `Units online: ${online}. Cabinets OK: ${cabinets}.${alarms.join("")}`
+    `Units online: ${online}. Cabinets OK: ${cabinets}.${alarms}`
   );
 }

@@ -3,12 +3,12 @@
 import { moment, plural, UNKNOWN } from "./format.js";
 
 const SENSORS = {
-  "beam-pair": "Beams",
-  ld2450: "Radar",
-  "terabee-evo": "People counter",
-  "modbus-counter": "People counter",
-  room: "Room sensor",
-  cabinet: "Cabinet sensor",
+  "beam-pair": "beam pair",
+  ld2450: "radar",
+  "terabee-evo": "people counter",
+  "modbus-counter": "people counter",
+  room: "presence sensor",
+  cabinet: "cabinet sensor",
 };
 const FAULTS = {
   sensor_unavailable: "is not available",
@@ -44,7 +44,7 @@ export function age(seconds) {
 /** A room as `{mark, state, note}`. */
 export function room({ state, since, reason }, now, timezone) {
   const from = since && state !== UNKNOWN ? `since ${moment(new Date(since), now, timezone)}` : "";
-  return { mark: state, state: capital(state), note: reason ?? from };
+  return { mark: state, state: capital(state), note: reason ? capital(reason) : from };
 }
 
 /** "aed: not in its place" as "AED not in its place". */
@@ -58,7 +58,10 @@ function expiry(what, { until, days_left: left }) {
   return left > 0 ? `${what} until ${date}, ${plural(left, "day")} left` : `${what} to be replaced, good until ${date}`;
 }
 
-/** A cabinet as `{mark, state, note, reasons, facts}`: what to do first, then all that is known. */
+/** A cabinet as `{mark, state, note, alarm, reasons, facts}`: what to do first, then all that is known.
+ *
+ *  `alarm` is what somebody must know at once; falling silent does not end it.
+ */
 export function cabinet(found, now, timezone) {
   const { level, door, aed, mains, temperature_c: celsius, pads, battery, as_of: asOf } = found;
   const reasons = found.reasons.filter((reason) => !/fitted$|: good until/.test(reason)).map(reasonText);
@@ -74,13 +77,15 @@ export function cabinet(found, now, timezone) {
     ...due.map(([what, date]) => expiry(what, date)),
   ];
   const notes = level === "ok" ? [...open, ...soon] : reasons;
-  return { mark: level, state: LEVELS[level], note: notes[0] ?? "", reasons, facts };
+  const more = facts.filter((each) => !reasons.includes(each));
+  const alarm = level === "critical" || found.was === "critical" ? `${LEVELS[level].toLowerCase()}: ${reasons.join("; ")}` : "";
+  return { mark: level, state: LEVELS[level], note: notes.join("; "), alarm, reasons, facts: more };
 }
 
-/** "Radar, Main entrance". */
+/** "Main entrance radar". */
 export function sensorName({ kind, entrance, room: place }, summary) {
   const at = [...summary.entrances, ...summary.rooms].find((each) => each.id === (entrance ?? place));
-  return [SENSORS[kind] ?? kind, at?.name].filter(Boolean).join(", ");
+  return capital([at?.name, SENSORS[kind] ?? kind].filter(Boolean).join(" "));
 }
 
 /** A fault as `{text, when, detail}`; `text` is for anybody, `detail` for who mends it. */
@@ -121,7 +126,7 @@ export function unitFacts(unit, now, timezone) {
 
 const more = (count, way) => (count === 0 ? `as many ${way}` : `${Math.abs(count)} ${count > 0 ? "more" : "fewer"} ${way}`);
 const counted = ({ kind, visits, exits }) =>
-  `${SENSORS[kind] ?? kind} ${visits.value === null ? UNKNOWN : `${visits.value} in, ${exits.value} out`}`;
+  `${capital(SENSORS[kind] ?? kind)} ${visits.value === null ? UNKNOWN : `${visits.value} in, ${exits.value} out`}`;
 
 /** Each reference sensor beside the counting one: `{entrance, apart, far, texts}`; `apart` is short, `texts` whole. */
 export function comparisons(entrances) {
@@ -131,9 +136,13 @@ export function comparisons(entrances) {
       const both = [counted(counting), counted(reference)];
       if (!difference) return { entrance: name, apart: "Unknown", far: false, texts: [...both, "Not comparable today"] };
       const { visits, exits, percent } = difference;
-      const apart = percent === null ? "Nobody yet" : `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} % apart`;
-      const persons = percent ? ((Math.abs(visits) + Math.abs(exits)) * 100) / percent : 0;
-      const far = percent >= APART_PERCENT && persons >= FEW;
+      const off = Math.abs(visits) + Math.abs(exits);
+      const persons = percent ? (off * 100) / percent : 0; // whom the counting sensor saw, where they differ at all
+      const few = percent !== 0 && Math.max(persons, persons + visits + exits) < FEW;
+      const far = !few && (percent === null || percent >= APART_PERCENT);
+      const whole = few || percent === null;
+      const share = () => `${percent < APART_PERCENT ? percent.toFixed(1) : Math.round(percent)} % apart`;
+      const apart = off === 0 ? "No difference" : whole ? `${plural(off, "person")} apart` : share();
       return { entrance: name, apart, far, texts: [...both, `${more(visits, "in")}, ${more(exits, "out")}`, apart] };
     }),
   );

@@ -151,10 +151,11 @@ def test_pads_and_battery_have_days_left_by_the_local_date() -> None:
 def test_a_silent_cabinet_is_unknown_whatever_it_was(level: str) -> None:
     clock = Clock()
     live = fed(cabinet(14, level, reasons=["door: open for more than 2 min"] if level != "ok" else []), clock=clock)
-    assert aed(live).level == level
+    assert (aed(live).level, aed(live).was) == (level, None)
     clock.now_ns += 2 * MINUTE
     found = aed(live)
     assert (found.level, found.door, found.aed, found.temperature_c) == ("unknown", "unknown", "unknown", None)
+    assert found.was == level
     before = [f"cabinet: it was {level} when last heard", "door: open for more than 2 min"] if level != "ok" else []
     assert found.reasons == ["cabinet: nothing heard for 15 min", *before]
 

@@ -66,7 +66,7 @@ def _somebody_came(pages: Pages, broker: Mosquitto) -> None:
     assert pages.running
     with Unit(broker, "south-ockendon", "south-ockendon-main", "main") as door:
         door.passes("in", "out", "unknown", "in", "in", confidence=0.7)
-        door.passes("in", sensor="main-radar", role="reference", persons=40)
+        door.passes("in", sensor="main-radar", role="reference", persons=4)
         door.says(
             CABINET | {"level": "critical", "aed": "absent", "reasons": ["aed: not in its place"]},
             ROOM | {"sensor": "hall-presence", "room": "hall", "state": "occupied"},

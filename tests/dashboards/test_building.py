@@ -79,12 +79,24 @@ def test_a_cabinet_that_needs_somebody_shows_within_a_second(live: Chromium, mic
     assert live.driver.find_element("id", "alarms").text == (
         "Micklefield Library Defibrillator critical: AED not in its place"
     )
-    assert live.driver.execute_script(f"return {text('#total-cabinets .gap')}").startswith("1 critical")
+    assert live.driver.execute_script(f"return {text('#total-cabinets .gap')}").startswith(
+        "1\N{NO-BREAK SPACE}critical"
+    )
     assert live.driver.find_element("id", "hub-micklefield").get_dom_attribute("data-alarm") == "true"
     micklefield.says(cabinet("ok"))
     live.wait_for(f"{shown} === 'OK' && {text('#alarms')} === ''")
     assert live.driver.find_element("id", "hub-micklefield").get_dom_attribute("data-alarm") == "false"
     assert live.console() == []
+
+
+def test_an_alarm_does_not_end_by_silence(live: Chromium, micklefield: Unit) -> None:
+    micklefield.says(cabinet("critical", aed="absent", reasons=GONE))
+    live.wait_for(f"{text('#alarms')} !== ''")
+    micklefield.goes()
+    live.wait_for(f"{glance('micklefield', 'Defibrillator')}.startsWith('Unknown, Its unit is offline')")
+    said = "unknown: Its unit is offline; It was critical when last heard; AED not in its place"
+    assert live.driver.find_element("id", "alarms").text == f"Micklefield Library Defibrillator {said}"
+    assert live.driver.find_element("css selector", "[data-critical=true]").text.startswith("Cabinets OK")
 
 
 def test_a_door_that_is_open_a_moment_is_no_alarm(live: Chromium, micklefield: Unit) -> None:
@@ -114,14 +126,14 @@ def test_a_room_is_occupied_vacant_or_unknown_and_silence_is_unknown(live: Chrom
         )
         assert live.driver.execute_script(marks) == ["#mark-occupied", "#mark-ok"]
         unit.goes()
-        live.wait_for(f"{shown} === 'Unknown, its unit is offline'")
+        live.wait_for(f"{shown} === 'Unknown, Its unit is offline'")
         live.wait_for(f"{glance('compton-centre', 'Defibrillator')} === 'Unknown, Its unit is offline'")
         assert live.driver.execute_script(marks) == ["#mark-unknown", "#mark-unknown"]
         assert live.console() == []
 
 
 def test_what_nothing_was_heard_of_is_unknown_and_never_green(live: Chromium) -> None:
-    assert live.driver.execute_script(f"return {glance('strood', 'Training room')}") == "Unknown, nothing heard yet"
+    assert live.driver.execute_script(f"return {glance('strood', 'Training room')}") == "Unknown, Nothing heard yet"
     assert live.driver.execute_script(f"return {glance('strood', 'Defibrillator')}") == "Unknown, Nothing heard yet"
     assert live.driver.execute_script(f"return {glance('strood', 'Second count, Front entrance')}") == "Unknown"
 
@@ -131,21 +143,21 @@ def test_a_fault_shows_in_words_and_goes_when_it_is_over(live: Chromium, broker:
     fault = {"kind": "fault", "sensor": "main-radar", "entrance": "main", "fault": "sensor_silent"}
     with Unit(broker, "south-ockendon", "south-ockendon-main", "main") as unit:
         unit.says(fault | {"detail": "port: nothing has come from /dev/ttyAMA3 for 10 s; is it powered?"})
-        live.wait_for(f"{trouble} === 'Radar, Main entrance is silent'")
+        live.wait_for(f"{trouble} === 'Main entrance radar is silent'")
         details = live.driver.find_element("css selector", "#hub-south-ockendon details")
         assert not live.driver.find_element("css selector", "#hub-south-ockendon .facts").is_displayed()
         details.find_element("css selector", "summary").click()
         shown = live.driver.find_element("css selector", "#hub-south-ockendon .faults").text.splitlines()
-        assert shown[0].startswith("Radar, Main entrance is silent, since ")
+        assert shown[0].startswith("Main entrance radar is silent, since ")
         assert shown[1] == "port: nothing has come from /dev/ttyAMA3 for 10 s; is it powered?"
-        live.wait_for(f"{cell('south-ockendon', 'units')}.includes('Radar, Main entrance is silent, since')")
+        live.wait_for(f"{cell('south-ockendon', 'units')}.includes('Main entrance radar is silent, since')")
         unit.says(fault | {"active": False})
         live.wait_for(f"{trouble} === '' && !document.querySelector('#hub-south-ockendon .faults')")
         assert details.get_property("open") is True  # who reads it is not disturbed
         unit.says(
             {"kind": "fault", "sensor": "main-beams", "entrance": "main", "fault": "repeated_level", "line": "outer"}
         )
-        live.wait_for(f"{facts}?.startsWith('Beams, Main entrance missed a signal, ')")
+        live.wait_for(f"{facts}?.startsWith('Main entrance beam pair missed a signal, ')")
         assert live.driver.execute_script(f"return {trouble}") == ""
 
 
@@ -155,7 +167,12 @@ def test_a_unit_that_is_behind_says_so(live: Chromium, broker: Mosquitto) -> Non
         unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": False}}, outbox=outbox, clock="unsynced")
         live.wait_for(f"{text('#hub-armley .trouble')} === 'Cabinet sensor does not work and 1 more'")
         facts = live.driver.find_element("css selector", "#hub-armley .facts").get_property("textContent")
-        for said in ("412 events waiting, 10 min", "3 events given up", "Clock not set", "Beams, Front entrance works"):
+        for said in (
+            "412 events waiting, 10 min",
+            "3 events given up",
+            "Clock not set",
+            "Front entrance beam pair works",
+        ):
             assert said in str(facts)
         unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": True}})
         live.wait_for(f"{text('#hub-armley .trouble')} === ''")
@@ -171,7 +188,7 @@ def test_a_second_count_says_how_far_it_differs(live: Chromium, broker: Mosquitt
         live.wait_for(f"{glance('st-georges-centre', 'Second count, Rear entrance')} === '6.0 % apart'")
         live.wait_for(
             f"{cell('st-georges-centre', 'compared')} === 'Rear entrance: 6.0 % apart"
-            "Beams 30 in, 20 out · People counter 28 in, 21 out · 2 fewer in, 1 more out'"
+            "Beam pair 30 in, 20 out · People counter 28 in, 21 out · 2 fewer in, 1 more out'"
         )
         unit.says(counter | {"in": 20, "out": 0, "raw_in": 48, "raw_out": 21})
         live.wait_for(f"{glance('st-georges-centre', 'Second count, Rear entrance')} === '38 % apart'")
@@ -191,3 +208,63 @@ def test_all_of_it_can_be_read_on_a_phone(chromium: Chromium, pages: Pages, mick
           .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > innerWidth).length];"""
     )
     assert cut == [320, 0]
+
+
+@pytest.mark.parametrize(
+    ("counted", "difference", "apart", "far"),
+    [
+        ((0, 0), None, "Unknown", False),
+        ((0, 0), (0, 0, None), "No difference", False),
+        ((80, 70), (0, 0, 0.0), "No difference", False),
+        ((80, 70), (-4, 2, 4.0), "4.0 % apart", False),
+        ((80, 70), (-14, -2, 10.7), "11 % apart", True),
+        ((3, 2), (1, 0, 20.0), "1 person apart", False),
+        ((3, 2), (30, 12, 840.0), "840 % apart", True),
+        ((0, 0), (2, 1, None), "3 persons apart", False),
+        ((0, 0), (40, 35, None), "75 persons apart", True),
+        ((40, 35), (-40, -35, 100.0), "100 % apart", True),
+    ],
+)
+def test_a_difference_of_a_few_persons_worries_nobody(
+    live: Chromium, counted: tuple[int, int], difference: tuple[int, int, float | None] | None, apart: str, far: bool
+) -> None:
+    def count(visits: int, exits: int) -> dict[str, Any]:
+        return {"kind": "ld2450", "visits": {"value": visits}, "exits": {"value": exits}}
+
+    off = None if difference is None else dict(zip(("visits", "exits", "percent"), difference, strict=True))
+    reference = count(counted[0] + off["visits"], counted[1] + off["exits"]) if off else count(0, 0)
+    entrance = {"name": "Front", "counting": count(*counted), "references": [reference | {"difference": off}]}
+    answer = live.driver.execute_async_script(
+        "const [all, done] = arguments; import('/words.js').then(({ comparisons }) => done(comparisons(all)[0]));",
+        [entrance],
+    )
+    assert (answer["apart"], bool(answer["far"])) == (apart, far)
+
+
+@pytest.mark.parametrize(
+    ("fields", "note", "facts"),
+    [
+        ({}, "", ["Pads until 30 Sept 2027, 300 days left"]),
+        ({"pads": {"until": "2027-09-30", "days_left": 30}}, "Pads until 30 Sept 2027, 30 days left", []),
+        ({"pads": {"until": "2027-09-30", "days_left": 0}}, "Pads to be replaced, good until 30 Sept 2027", []),
+        (
+            {
+                "level": "unknown",
+                "reasons": ["cabinet: nothing heard for 15 min", "cabinet: it was critical when last heard"],
+            },
+            "Nothing heard for 15 min; It was critical when last heard",
+            [],
+        ),
+        ({"reasons": ["light: not fitted", "pads: good until 2027-09-30, less than 91 days left"]}, "", []),
+    ],
+)
+def test_a_cabinet_says_what_to_do(live: Chromium, fields: dict[str, Any], note: str, facts: list[str]) -> None:
+    pads = {"until": "2027-09-30", "days_left": 300}
+    found = cabinet("ok") | {"as_of": "2026-03-02T09:00:00Z", "pads": pads, "battery": None} | fields
+    answer = live.driver.execute_async_script(
+        """const [found, done] = arguments, now = new Date('2026-03-02T09:01:00Z');
+        import('/words.js').then(({ cabinet }) => done(cabinet(found, now, 'Europe/London')));""",
+        found,
+    )
+    assert answer["note"] == note
+    assert {"Door closed", "AED in its place", "Mains on", "14.5 °C", "As of 09:00", *facts} <= set(answer["facts"])
