@@ -59,21 +59,22 @@ class EmbeddedBroker:
 
     def __enter__(self) -> Self:
         try:
-            with _deaf_to_ctrl_c():
+            with _deaf():
                 self._broker.start()
         except (OSError, RuntimeError) as error:
             raise FoyerError(f"the embedded broker did not start on {self.endpoint}: {error}") from error
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._broker.stop()
+        self._broker.stop(timeout=0.1)  # it is deaf, and has nothing to save
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Children started inside ignore SIGINT: on Ctrl-C the broker must outlive the units' last words."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _deaf() -> Iterator[None]:
+    """Children started inside ignore SIGINT and SIGTERM: the broker must outlive the units' last words."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

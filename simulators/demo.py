@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import signal
 import sys
 import threading
@@ -89,7 +90,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
     """
     if not 0 < options.speed <= SPEED_MAX:
         raise ConfigError(f"--speed {options.speed:g}: expected above 0, at most {SPEED_MAX:g}")
-    if options.live_s is not None and options.live_s <= 0:
+    if options.live_s is not None and not 0 < options.live_s < math.inf:
         raise ConfigError(f"--for {options.live_s:g}: expected seconds, above 0")
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

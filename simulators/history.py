@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ IN_FLIGHT_MAX = 4_000
 RESEND_S = 20.0
 _REPORT_EVERY_S = 0.5
 _TELL_EVERY_S = 5.0
+_LAST_ANSWERS_S = 10.0
+"""How long to wait for what is in flight once the demo is ending; the broker may be gone."""
 _VERSION = "history"
 
 
@@ -176,8 +179,13 @@ def publish(past: Past, endpoint: MqttEndpoint, stopping: threading.Event) -> No
             senders.append(_Sender(hub, stay, past, link, unit_events(hub, stay, past, year), crossings))
     expected = sum(sender.expected for sender in senders)
     reported_s = 0.0
+    stop_s: float | None = None
     while not all(sender.done or (stopping.is_set() and not sender.open_) for sender in senders):
         woken.clear()
+        if stopping.is_set() and stop_s is None:
+            stop_s = time.monotonic() + _LAST_ANSWERS_S
+        if stop_s is not None and time.monotonic() > stop_s:
+            break
         for sender in senders:
             sender.step(stopping=stopping.is_set())
         if time.monotonic() - reported_s > _REPORT_EVERY_S:
@@ -257,6 +265,7 @@ def main() -> None:
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--hubs", required=True, type=int)
     options = parser.parse_args()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
     stopping = threading.Event()
 
     def wait_for_parent() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -82,6 +84,7 @@ def test_a_demo_shows_pages_at_once_loses_nothing_and_goes_on_where_it_was(tmp_p
         (["--hubs", "0"], "--hubs 0: expected 1 to 48"),
         (["--speed", "0"], "--speed 0: expected above 0"),
         (["--for", "-1"], "--for -1: expected seconds, above 0"),
+        (["--for", "nan"], "--for nan: expected seconds, above 0"),
     ],
 )
 def test_a_bad_option_is_one_clear_sentence(tmp_path: Path, options: list[str], sentence: str) -> None:
@@ -101,3 +104,24 @@ def test_a_port_that_is_taken_is_one_clear_sentence(tmp_path: Path) -> None:
             process.communicate(timeout=30)
     assert process.returncode == 2
     assert f"127.0.0.1:{port}: cannot listen there" in (tmp_path / "stderr.txt").read_text()
+
+
+def test_a_demo_stopped_with_all_its_processes_while_the_past_is_published_ends(tmp_path: Path) -> None:
+    """As systemd and timeout stop it: SIGTERM to the whole group, its broker among it."""
+    port = free_port()
+    command = [sys.executable, "-m", "foyer", "demo", "--port", str(port), "--state", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as process:
+        wait_until("the past is being published", lambda: past_events(port) > 1000)
+        os.killpg(process.pid, signal.SIGTERM)
+        printed, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    told = json.loads(printed.splitlines()[-1])
+    assert told["published"] == told["stored"] > 1000
+    assert (told["lost"], told["duplicates"]) == (0, 0)
+
+
+def past_events(port: int) -> int:
+    today = datetime.now(UTC).date()
+    first = today - timedelta(days=364)
+    answer = get(port, f"/api/v1/footfall?hub=armley&start={first}&end={today}&bucket=1w")
+    return int(answer["lineage"]["raw_events"]) if answer else 0
