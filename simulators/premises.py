@@ -29,7 +29,7 @@ from simulators.people import Crossing
 STEP_NS = 50_000_000
 _RADAR_REACH_MM = 900.0
 _RADAR_SPEED_MM_S = 1300.0
-_MEETING_S, _EMPTY_S = (90.0, 240.0), (60.0, 180.0)
+_MEETING_S, _EMPTY_S = (120.0, 400.0), (400.0, 900.0)
 _PIR_HOLD_NS = 5 * NS_PER_S
 _DOOR_NS = 4 * NS_PER_S
 _CABINET_EVERY_S = (20.0, 90.0)
