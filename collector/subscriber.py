@@ -27,7 +27,8 @@ from firmware_cfg.endpoint import MqttEndpoint
 
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
-SESSION_EXPIRY_S = 7 * 86_400
+SESSION_EXPIRY_S = 300
+"""After a crash. A session that nobody comes back to still gets its share of what units send."""
 RECEIVE_MAX = 1000
 ANSWERS_QUEUED_MAX = 10_000
 _READ_BURST = 250
@@ -62,7 +63,8 @@ class Handler(Protocol):
 class Subscriber:
     """Keeps one MQTT 5 connection up for ever and hands what arrives to a handler.
 
-    `durable` asks for a session that outlives the connection, with manual acknowledgement; else the session is clean.
+    `durable` asks for a session that outlives a lost connection by `SESSION_EXPIRY_S`, with manual acknowledgement;
+    else the session is clean.
     `say` is told in a sentence when the broker cannot be reached and when it can again; "" means that all is well.
     """
 
@@ -151,7 +153,7 @@ class Subscriber:
             self.answers_dropped += 1
 
     def close(self) -> None:
-        """Disconnect and end; the session stays at the broker where it is durable."""
+        """Disconnect and end, and the session too, so that the broker gives others what comes from now on."""
         self._closing.set()
         self.wake()
         if self._thread.ident is not None:
@@ -243,7 +245,7 @@ class Subscriber:
         # paho closes its socket after the goodbye. Closed with something unread, the system would reset the connection
         # and lose the last acknowledgements; so we hold the line until the broker has hung up.
         with socket.socket(fileno=os.dup(sock.fileno())) as line, contextlib.suppress(OSError):
-            self._client.disconnect()
+            self._client.disconnect(properties=_ending() if self._durable else None)
             deadline_s = time.monotonic() + _LINGER_S
             while self._client.want_write() and self._client.socket() is not None and time.monotonic() < deadline_s:
                 self._client.loop_write()
@@ -282,3 +284,10 @@ class Subscriber:
             message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection
         )
         self._handler.arrived(delivery)
+
+
+def _ending() -> Properties:
+    """The session ends with this goodbye."""
+    properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]  # paho left it so
+    properties.SessionExpiryInterval = 0
+    return properties
