@@ -1,12 +1,13 @@
 """The HTTP interface: JSON answers, and a stream of what changes.
 
-Annotations are read as they stand here, since a route's dependency is made inside `create_api`.
+Annotations are read as they stand here, since a route's dependency is made inside `_add_stream`.
 """
 
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Annotated, NoReturn
 
+from anyio import BrokenResourceError
 from fastapi import APIRouter, Depends, HTTPException, Query
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -53,26 +54,16 @@ Moment = Annotated[
 ]
 
 
-def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of routes, each of its own
+def create_api(collector: Collector) -> APIRouter:
     """Every route below `/api/v1`, and `/healthz`."""
     router = APIRouter()
+    for add in (_add_hubs, _add_stream, _add_footfall, _add_operation):
+        add(router, collector)
+    return router
+
+
+def _add_hubs(router: APIRouter, collector: Collector) -> None:
     hubs = collector.fleet.hubs
-
-    def known(hub: str, where: str) -> Hub:
-        if hub not in hubs:
-            _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
-        return hubs[hub]
-
-    async def listening() -> AsyncIterator[Listener]:
-        """Before the answer begins, so that it can still be a refusal."""
-        try:
-            listener = collector.live.listen()
-        except OverflowError as error:
-            _refuse(503, str(error), "stream", "close other windows, or ask /api/v1/hubs/{hub}/live now and then")
-        try:
-            yield listener
-        finally:
-            collector.live.forget(listener)
 
     @router.get("/api/v1/hubs", tags=["hubs"])
     async def list_hubs() -> list[HubSummary]:
@@ -82,8 +73,23 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
     @router.get("/api/v1/hubs/{hub}/live", tags=["live"], responses={404: {"model": ProblemAnswer}})
     async def live(hub: str) -> Live:
         """One hub now: people inside, visits today, last passages, rooms, cabinet, units and their faults."""
-        known(hub, "path")
+        _known(collector, hub, "path")
         return collector.live.snapshot(hub)
+
+
+def _add_stream(router: APIRouter, collector: Collector) -> None:
+    async def listening() -> AsyncIterator[Listener]:
+        """Before the answer begins, so that it can still be a refusal."""
+        try:
+            listener = collector.live.listen()
+        except OverflowError as error:
+            _refuse(503, str(error), "stream", "close other windows, or ask /api/v1/hubs/{hub}/live now and then")
+        try:
+            yield listener
+        except* BrokenResourceError:
+            pass  # the browser went while FastAPI still held an event for it
+        finally:
+            collector.live.forget(listener)
 
     @router.get(
         "/api/v1/stream", tags=["live"], response_class=EventSourceResponse, responses={503: {"model": ProblemAnswer}}
@@ -96,6 +102,8 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
         async for answer in listener:
             yield ServerSentEvent(event="live", data=answer)
 
+
+def _add_footfall(router: APIRouter, collector: Collector) -> None:
     @router.get(
         "/api/v1/footfall",
         tags=["history"],
@@ -106,7 +114,7 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
 
         Both are widened to whole buckets. A bucket that no working sensor watched has the value null, not 0.
         """
-        place = known(hub, "hub")
+        place = _known(collector, hub, "hub")
         start_ns, end_ns = _moment(start, "start", place), _moment(end, "end", place)
         if start_ns >= end_ns:
             _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
@@ -119,6 +127,8 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
         except StoreUnavailable as error:
             _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
 
+
+def _add_operation(router: APIRouter, collector: Collector) -> None:
     @router.get("/healthz", tags=["operation"], responses={503: {"model": Condition}})
     def healthz() -> JSONResponse:
         """200 where broker and store are reachable and events move, else 503; the reasons are in the body."""
@@ -126,7 +136,12 @@ def create_api(collector: Collector) -> APIRouter:  # noqa: C901 - a list of rou
         body = Condition(ok=condition.ok, reasons=condition.reasons)
         return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
 
-    return router
+
+def _known(collector: Collector, hub: str, where: str) -> Hub:
+    hubs = collector.fleet.hubs
+    if hub not in hubs:
+        _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
+    return hubs[hub]
 
 
 def _moment(text: str, where: str, hub: Hub) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +114,21 @@ def test_streams_are_bounded_and_places_become_free(http: httpx.Client, monkeypa
         assert refused.status_code == 503
         assert refused.json()["detail"]["what"] == "1 browsers watch already"
     until(lambda: stream_status(http) == 200, "free place")
+
+
+def test_browsers_that_leave_abruptly_leave_no_trace_in_the_log(
+    http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = http.base_url.host, http.base_url.port
+    assert port is not None
+    for _ in range(30):
+        with socket.create_connection((host, port)) as browser:
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # resets on close
+            browser.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: foyer\r\n\r\n")
+            browser.recv(1)
+    until(lambda: stream_status(http) == 200, "serving")
+    until(lambda: http.get("/healthz").status_code == 200, "well")
+    assert [record for record in caplog.records if record.name.startswith(("uvicorn", "asyncio"))] == []
 
 
 def stream_status(http: httpx.Client) -> int:
