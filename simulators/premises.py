@@ -29,7 +29,9 @@ from simulators.people import Crossing
 STEP_NS = 50_000_000
 _RADAR_REACH_MM = 900.0
 _RADAR_SPEED_MM_S = 1300.0
-_MEETING_S, _EMPTY_S = (120.0, 400.0), (400.0, 900.0)
+_MEETING_S, _EMPTY_S = (90.0, 300.0), (150.0, 400.0)
+_IMPATIENT = {"pir_warm_up_s": 0.0, "vacant_after_door_min": 1.0, "vacant_after_min": 2.0}
+"""A demo's rooms make up their minds while somebody watches; these sensors have been warm for long."""
 _PIR_HOLD_NS = 5 * NS_PER_S
 _DOOR_NS = 4 * NS_PER_S
 _CABINET_EVERY_S = (20.0, 90.0)
@@ -41,7 +43,7 @@ Count = Callable[[Crossing], None]
 
 
 def fitted(fleet: Fleet, folder: Path) -> Fleet:
-    """The same fleet with serial ports and thermometers' files below `folder`, named after unit and sensor."""
+    """The same fleet with serial ports and thermometers' files below `folder`, and rooms that decide quickly."""
     hubs = {}
     for name, hub in fleet.hubs.items():
         stays = [
@@ -56,8 +58,9 @@ def _fitted(sensor: Sensor, folder: Path) -> Sensor:
     here = str((folder / sensor.name).absolute())
     if isinstance(sensor, SerialConfig):
         return sensor.model_copy(update={"port": f"{here}.tty"})
-    if isinstance(sensor, RoomPresence) and sensor.radar_port is not None:
-        return sensor.model_copy(update={"radar_port": f"{here}.tty"})
+    if isinstance(sensor, RoomPresence):
+        port = {} if sensor.radar_port is None else {"radar_port": f"{here}.tty"}
+        return sensor.model_copy(update={**port, **_IMPATIENT})
     if isinstance(sensor, Cabinet) and sensor.temperature is not None:
         return sensor.model_copy(update={"temperature": f"{here}.w1_slave"})
     return sensor
