@@ -32,8 +32,9 @@ LIMIT_MIB_MIN = 1
 
 EPILOG = """\
 A recording given with --trace takes the place of that sensor: its events are dated as it was recorded, whatever the
-speed. How far it was fed is remembered in --state, so that after a crash nothing is lost and nothing counted twice, and
-a recording that was fed to its end is not fed again without --again. Sensors that cannot be opened raise a fault, are
+speed. It is a file and no pipe, and is read to its end first: one that is damaged is refused, and nothing of it is fed.
+How far it was fed is remembered in --state, so that after a crash nothing is lost and nothing counted twice, and a
+recording that was fed to its end is not fed again without --again. Sensors that cannot be opened raise a fault, are
 tried again, and do not keep the others from counting.
 
 With --record the raw signals of beam pairs and serial devices are kept in a ring of files; foyer replay DIR/SENSOR
@@ -111,7 +112,7 @@ def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replaceme
         if name in found:
             raise ConfigError(f"--trace {text!r}: sensor {name!r} is given twice")
         path = Path(file)
-        key = f"trace:{name}:{rec.digest(path)}"
+        key = f"trace:{name}:{rec.checked_digest(path)}"
         make = functools.partial(_recording, sensors[name], path, options)
         make(None, NO_TAP).close()  # that it can be used is known before anything is started
         found[name] = Replacement(key, make)

@@ -9,10 +9,6 @@ class StateError(FoyerError, OSError):
     """The unit's state folder cannot be used."""
 
 
-class TraceError(FoyerError, ValueError):
-    """A recording cannot be fed to this unit."""
-
-
 class SensorError(FoyerError, OSError):
     """A sensor cannot be opened; the unit raises a fault, tries again later and goes on with the others."""
 

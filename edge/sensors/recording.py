@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from edge.sensors.beams import door_settings
 from edge.sensors.feeds import DeviceFeed, DoorFeed, Feed
 from edge.sensors.kinds import make_device
 from edge.sensors.taps import NO_TAP, Tap
-from edge.trace import Row, TraceError, TraceHeader, open_trace
+from edge.trace import Row, TornError, TraceError, TraceHeader, TraceReader, open_trace
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.schema import BeamPair, Sensor
 
@@ -27,20 +28,43 @@ CHUNK_ROWS = 500
 """How much is fed at once; between chunks the unit does its other work."""
 
 
-def digest(path: Path) -> str:
-    """Names a recording by its content: a copy is the same one. Raises TraceError."""
+def checked_digest(path: Path) -> str:
+    """Names a recording by its content: a copy is the same one. Every row of it has been read and is a good one.
+
+    Raises TraceError. What is no regular file cannot be read again after a crash, and is refused.
+    """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise TraceError(f"{path}: is no regular file: a unit reads a recording more than once; write it to a file")
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+            name = hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
         raise TraceError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_trace(path) as trace:
+        try:
+            deque(trace, maxlen=0)
+        except TornError as error:
+            if trace.header.segment is None:
+                raise
+            log.warning("%s (a power cut, or it is being written); the rows before that are fed", error)
+    return name
+
+
+def whole_rows(trace: TraceReader) -> Iterator[Row]:
+    """A recording's rows; of a unit's own segment, which a power cut may have torn, those that are whole."""
+    try:
+        yield from trace
+    except TornError:
+        if trace.header.segment is None:
+            raise
 
 
 class RecordingSensor:
     """Feeds a recording once, `speed` times as fast as it was made (`math.inf`: as fast as it goes).
 
     A beam pair is fed edges, a serial device the bytes it had sent. `memo` is that of the same file, from which it goes
-    on. Raises TraceError where the file cannot be used, ConfigError where the sensor is of a kind without recordings.
+    on. Raises TraceError where the file cannot be opened, ConfigError where the sensor is of a kind without recordings.
+    Its rows are taken to be good, which `checked_digest` makes sure of; only one that changes meanwhile fails later.
     """
 
     can_wait = True
@@ -63,7 +87,7 @@ class RecordingSensor:
         except ConfigError:
             self._trace.close()
             raise
-        self._rows: Iterator[Row] = filter(self._feed.takes, self._trace)
+        self._rows: Iterator[Row] = filter(self._feed.takes, whole_rows(self._trace))
         self._next: Row | None = None
         self._pace: tuple[int, int] | None = None
         """Monotonic time at which feeding began, and the recording's time then."""
@@ -102,6 +126,7 @@ class RecordingSensor:
                 if row is None:
                     found += self._feed.finish()
                     self._end()
+                    log.warning("sensor %s: %s is fed to its end, %d rows", self.name, self._path, self._fed)
                     return found
                 if row.t_ns > until_ns:
                     found += self._feed.advance(int(until_ns))
@@ -144,7 +169,6 @@ class RecordingSensor:
     def _end(self) -> None:
         self._finished = True
         self._trace.close()
-        log.warning("sensor %s: %s is fed to its end, %d rows", self.name, self._path, self._fed)
 
 
 def make_feed(config: Sensor, header: TraceHeader, memo: dict[str, Any], tap: Tap) -> Feed:
