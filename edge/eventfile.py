@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.dating import Anchor, Dating
 from edge.drafts import Draft, Mark, OutboxStats
+from edge.errors import StateError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
 from firmware_cfg.wire import Kind
 
@@ -81,19 +82,23 @@ class Stored:
 
 
 class EventFile:
-    """One open file, made where it is missing. For one thread at a time."""
+    """One open file, made where it is missing, of one unit for ever. For one thread at a time.
 
-    def __init__(self, path: Path, settings: OutboxSettings) -> None:
+    Raises StateError where it is another unit's.
+    """
+
+    def __init__(self, path: Path, unit: str, settings: OutboxSettings) -> None:
         self.path = path
         self._settings = settings
         self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
         try:
             self._prepare()
             meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+            self._check_owner(meta.get("unit", unit), unit)
             if meta and not meta.get("clean"):
-                self._check()
+                self._check_pages()
             self.begin()
-            meta = {"epoch": secrets.token_hex(8), "next_seq": 1, "dropped": 0, **meta, "clean": 0}
+            meta = {"unit": unit, "epoch": secrets.token_hex(8), "next_seq": 1, "dropped": 0, **meta, "clean": 0}
             for key, value in meta.items():
                 self._put(key, value)
             self.epoch: str = meta["epoch"]
@@ -321,7 +326,12 @@ class EventFile:
         if version < SCHEMA_VERSION:
             self._db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
 
-    def _check(self) -> None:
+    def _check_owner(self, owner: str, unit: str) -> None:
+        """A folder of before there was such a check belongs to who comes first."""
+        if owner != unit:
+            raise StateError(f"--state {self.path.parent} belongs to unit {owner}; give each unit its own folder")
+
+    def _check_pages(self) -> None:
         """After a power cut the disk may have lied."""
         if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its pages do not fit together")

@@ -39,14 +39,15 @@ __all__ = ["Outbox", "OutboxSettings", "Stored"]
 class Outbox:
     """The events of one unit. For one thread at a time; the folder's lock is its owner's business.
 
-    Raises StateError where the folder cannot be used at the start. Later trouble with the disk is logged, told by
-    `trouble`, and retried; meanwhile events wait in a bounded memory buffer. A damaged file is set aside.
+    Raises StateError where the folder cannot be used at the start, or is another unit's. Later trouble with the disk is
+    logged, told by `trouble`, and retried; meanwhile events wait in a bounded memory buffer. A damaged file is set aside.
     """
 
-    def __init__(self, folder: Path, now: Instant, settings: OutboxSettings | None = None) -> None:
+    def __init__(self, folder: Path, unit: str, now: Instant, settings: OutboxSettings | None = None) -> None:
         self.settings = settings or OutboxSettings()
         self.trouble = ""
         self._path = folder / "outbox.db"
+        self._unit = unit
         self._pending: deque[Draft] = deque()
         self._forgotten = 0
         """Drafts that the memory buffer could not hold; they never had a seq."""
@@ -58,11 +59,13 @@ class Outbox:
         self._retry_ns: int | None = None
         try:
             try:
-                self._file = EventFile(self._path, self.settings)
+                self._file = EventFile(self._path, self._unit, self.settings)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
                 self._replace(now, error)
+        except StateError:
+            raise
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"--state {folder}: {self._path.name} cannot be used ({error})") from error
         self.observe(now)
@@ -263,7 +266,7 @@ class Outbox:
             file = self._path.with_name(self._path.name + suffix)
             if file.exists():
                 file.rename(file.with_name(aside + suffix))
-        self._file = EventFile(self._path, self.settings)
+        self._file = EventFile(self._path, self._unit, self.settings)
         self._damage = None
         sentence = f"the outbox was damaged ({error}); set aside as {aside}, a new one begun"
         log.error("%s", sentence)

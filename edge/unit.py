@@ -106,7 +106,7 @@ class Unit:
         self._hub, self._stay = settings.fleet.present(settings.unit, now.wall_ns)
         if now.wall_ns >= self._stay.until_ns:
             log.warning("unit %s has been nowhere since %s", settings.unit, to_rfc3339(self._stay.until_ns))
-        self._outbox = Outbox(settings.folder, now, settings.outbox)
+        self._outbox = Outbox(settings.folder, settings.unit, now, settings.outbox)
         self._taps = settings.taps
         self._taps.resume(self._outbox.memo("recorder"), now, self._outbox.dating.zero(now))
         self._agent = self._new_agent()

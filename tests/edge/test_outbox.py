@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 T0_NS = 1_780_000_000 * NS_PER_S
 MIB = 1024 * 1024
+UNIT = "hall-front"
 
 
 @pytest.fixture
@@ -60,14 +61,14 @@ def crash(outbox: Outbox) -> None:
 def test_committed_events_and_memos_survive_a_crash_and_others_leave_no_hole(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     epoch = outbox.epoch
     outbox.append(passage(T0_NS), read(clock))
     assert outbox.commit(read(clock), {"door": {"fed": 4}})
     outbox.append(passage(T0_NS + 1), read(clock))
     crash(outbox)
 
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     assert outbox.epoch == epoch
     assert outbox.memo("door") == {"fed": 4}
     assert outbox.memo("nothing") is None
@@ -80,7 +81,7 @@ def test_committed_events_and_memos_survive_a_crash_and_others_leave_no_hole(
 
 
 def test_commits_come_at_once_after_a_pause_and_else_at_most_five_a_second(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.commit(read(clock), {})
     assert outbox.due_ns is None
     clock.advance(NS_PER_S)
@@ -95,7 +96,7 @@ def test_commits_come_at_once_after_a_pause_and_else_at_most_five_a_second(tmp_p
 
 
 def test_acked_events_are_kept_a_week_and_can_be_asked_for_again(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     for number in range(4):
         outbox.append(passage(T0_NS + number), read(clock))
     outbox.commit(read(clock), {})
@@ -119,7 +120,7 @@ def test_acked_events_are_kept_a_week_and_can_be_asked_for_again(tmp_path: Path,
 
 def test_nothing_that_was_not_published_can_be_acked(tmp_path: Path, clock: ManualClock) -> None:
     clock.set_synced(synced=False)
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.append(passage(Mark("boot-1", 1)), read(clock))
     outbox.commit(read(clock), {})
     outbox.settle([(1, 2**53 - 1)], [], T0_NS, read(clock))
@@ -129,7 +130,7 @@ def test_nothing_that_was_not_published_can_be_acked(tmp_path: Path, clock: Manu
 
 
 def test_events_of_one_ns_are_told_apart(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     for draft in (passage(7), passage(7), passage(8), fault(7), passage(7)):
         outbox.append(draft, read(clock))
     outbox.commit(read(clock), {})
@@ -138,11 +139,11 @@ def test_events_of_one_ns_are_told_apart(tmp_path: Path, clock: ManualClock) -> 
 
 def test_what_came_before_the_sync_is_dated_by_it_once_for_all(tmp_path: Path, clock: ManualClock) -> None:
     clock.set_synced(synced=False)
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.append(passage(Mark("boot-1", 40 * NS_PER_S)), read(clock))
     outbox.commit(read(clock), {})
     crash(outbox)
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     clock.step_wall(1000 * NS_PER_S)
     clock.set_synced(synced=True)
     outbox.observe(read(clock))
@@ -157,7 +158,7 @@ def test_what_came_before_the_sync_is_dated_by_it_once_for_all(tmp_path: Path, c
 
 
 def test_the_disk_bound_holds_and_passages_go_last(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
     total = 12_000
     for number in range(total):
         draft = fault if number % 10 == 0 else passage
@@ -181,7 +182,7 @@ def test_the_disk_bound_holds_and_passages_go_last(tmp_path: Path, clock: Manual
 
 
 def test_acked_events_make_room_before_anything_is_dropped(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
     for number in range(12_000):
         outbox.append(passage(T0_NS + number * NS_PER_S), read(clock))
         if number % 100 == 99:
@@ -197,7 +198,7 @@ def test_acked_events_make_room_before_anything_is_dropped(tmp_path: Path, clock
 @pytest.mark.parametrize("damage", ["not a database at all" * 500, ""], ids=["foreign", "empty"])
 def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, clock: ManualClock, damage: str) -> None:
     (tmp_path / "outbox.db").write_text(damage, encoding="ascii")
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     told = outbox.take_set_aside()
     aside = [file for file in tmp_path.iterdir() if ".damaged-" in file.name]
     assert bool(told) == bool(aside) == bool(damage)
@@ -209,7 +210,7 @@ def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path, clock: ManualCl
 def test_damage_found_while_running_begins_a_new_epoch_and_keeps_what_is_pending(
     tmp_path: Path, clock: ManualClock
 ) -> None:
-    outbox = Outbox(tmp_path, read(clock), OutboxSettings(durable=False))
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(durable=False))
     for number in range(2000):
         outbox.append(passage(T0_NS + number), read(clock))
     outbox.commit(read(clock), {"agent": {"x": 1}})
@@ -248,7 +249,7 @@ def full_disk(used_bytes: int) -> Iterator[None]:
 def test_a_full_disk_is_told_once_and_loses_nothing(
     tmp_path: Path, clock: ManualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox(tmp_path, read(clock))
+    outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.append(passage(T0_NS), read(clock))
     outbox.commit(read(clock), {})
     with full_disk(4096):
@@ -268,7 +269,7 @@ def test_a_full_disk_is_told_once_and_loses_nothing(
 
 
 def test_what_memory_cannot_hold_is_counted_and_never_had_a_number(tmp_path: Path, clock: ManualClock) -> None:
-    outbox = Outbox(tmp_path, read(clock), OutboxSettings(durable=False))
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(durable=False))
     outbox.append(fault(T0_NS), read(clock))
     for number in range(BUFFERED_MAX + 4):
         outbox.append(passage(T0_NS + number), read(clock))
@@ -282,7 +283,7 @@ def test_what_memory_cannot_hold_is_counted_and_never_had_a_number(tmp_path: Pat
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, clock: ManualClock) -> None:
     with pytest.raises(StateError, match=r"--state .*missing: outbox.db cannot be used"):
-        Outbox(tmp_path / "missing", read(clock))
+        Outbox(tmp_path / "missing", UNIT, read(clock))
 
 
 def test_a_newer_versions_file_is_left_alone(tmp_path: Path, clock: ManualClock) -> None:
@@ -290,4 +291,16 @@ def test_a_newer_versions_file_is_left_alone(tmp_path: Path, clock: ManualClock)
     database.execute("PRAGMA user_version = 99")
     database.close()
     with pytest.raises(StateError, match="version 99"):
-        Outbox(tmp_path, read(clock))
+        Outbox(tmp_path, UNIT, read(clock))
+
+
+def test_a_file_belongs_to_one_unit(tmp_path: Path, clock: ManualClock) -> None:
+    outbox = Outbox(tmp_path, "micklefield-front", read(clock))
+    outbox.append(passage(T0_NS), read(clock))
+    assert outbox.close(read(clock), {})
+    sentence = f"--state {tmp_path} belongs to unit micklefield-front; give each unit its own folder"
+    with pytest.raises(StateError, match=f"^{sentence}$") as refused:
+        Outbox(tmp_path, "micklefield-garden", read(clock))
+    assert refused.value.exit_code == 2
+    outbox = Outbox(tmp_path, "micklefield-front", read(clock))
+    assert len(texts(outbox, clock)) == 1

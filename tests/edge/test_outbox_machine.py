@@ -50,7 +50,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return read(self.clock)
 
     def open(self) -> None:
-        self.outbox = Outbox(self.folder, self.now, SMALL)
+        self.outbox = Outbox(self.folder, "hall-front", self.now, SMALL)
         self.delivery = Delivery()
 
     def crash_file(self) -> None:
