@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from edge.clock import Clock, SystemClock
-from edge.lock import locked
 from edge.outbox import OutboxSettings
 from edge.publisher import Publisher
 from edge.sensors.base import Chips
@@ -23,6 +22,7 @@ from edge.unit import Replacement, Unit, UnitSettings
 from firmware_cfg.endpoint import TlsFiles, parse_mqtt_url
 from firmware_cfg.errors import ConfigError, FoyerError
 from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet, sensors_of
+from firmware_cfg.lock import locked
 from firmware_cfg.schema import Sensor
 from firmware_cfg.times import NS_PER_S
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from firmware_cfg.errors import FoyerError
+from firmware_cfg.errors import FolderError, FoyerError
 
 
-class StateError(FoyerError, OSError):
+class StateError(FolderError):
     """The unit's state folder cannot be used."""
 
 

@@ -14,3 +14,7 @@ class FoyerError(Exception):
 
 class ConfigError(FoyerError, ValueError):
     """A hub or unit configuration, an address or an option cannot be used as it stands."""
+
+
+class FolderError(FoyerError, OSError):
+    """A folder for what must be remembered cannot be used."""
