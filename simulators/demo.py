@@ -22,10 +22,10 @@ from collector.serve import WebServer, listening
 from collector.service import Collector
 from dashboards.app import create_app
 from edge.clock import ScaledClock
-from edge.lock import locked
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet
+from firmware_cfg.lock import locked
 from firmware_cfg.schema import BeamPair
 from firmware_cfg.times import NS_PER_S
 from simulators.broker import LOOPBACK, EmbeddedBroker
