@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from collector.store.base import Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.load import Fleet
+from firmware_cfg.lock import locked
 
 EVENTS, HEALTH, STATE = "foyer/v1/+/+/events", "foyer/v1/+/+/health", "foyer/v1/+/+/state"
 SHARED_EVENTS = f"$share/collectors/{EVENTS}"
@@ -59,7 +61,8 @@ class _Voice:
 class Collector:
     """Takes what units publish into a store and knows what is going on.
 
-    Raises ConfigError where store or state folder cannot be used; an unreachable broker or server is waited for.
+    Raises FoyerError where store or state folder cannot be used, or another collector has that folder; an unreachable
+    broker or server is waited for.
     `watch`: also follow what other collectors of the same broker take, for the live view.
     """
 
@@ -76,6 +79,8 @@ class Collector:
     ) -> None:
         self.fleet = fleet
         self.wall_ns = wall_ns
+        self._held = ExitStack()
+        self._held.enter_context(locked(state_dir))
         self.store: Store = open_store(store_url)
         self.ledger = Ledger(state_dir)
         self.live = Live(fleet, wall_ns)
@@ -123,6 +128,7 @@ class Collector:
         self._subscriber.close()
         self.store.close()
         self.ledger.close()
+        self._held.close()
 
     @property
     def events_stored(self) -> int:

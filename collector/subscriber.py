@@ -34,8 +34,11 @@ ANSWERS_QUEUED_MAX = 10_000
 _READ_BURST = 250
 _IDLE_S = 0.5
 _BACKOFF_S = (0.2, 10.0)
+_STEADY_S = 5.0
+"""A connection that lived for less is no reason to be quicker with the next one."""
 _LINGER_S = 2.0
 _FAILURE = 0x80
+_TAKEN_OVER = 0x8E
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Subscriber:
         receive_max: int = RECEIVE_MAX,
     ) -> None:
         self._endpoint = endpoint
+        self._name = client_id
         self._filters = list(filters)
         self._handler = handler
         self._durable = durable
@@ -88,6 +92,7 @@ class Subscriber:
         self._connection = 0
         self._lost_connection = 0
         self._ready = False
+        self._ready_s = 0.0
         self._backoff_s = _BACKOFF_S[0]
         self._retry_at_s = 0.0
         self._closing = threading.Event()
@@ -201,6 +206,8 @@ class Subscriber:
 
     def _lost(self, sentence: str) -> None:
         """What went wrong first with this connection is what is said; the rest follows from it."""
+        if self._steady():
+            self._backoff_s = _BACKOFF_S[0]
         self._ready = False
         if self._lost_connection == self._connection:
             return
@@ -208,6 +215,9 @@ class Subscriber:
         self._say(f"{sentence}; trying again, nothing is lost meanwhile")
         self._retry_at_s = time.monotonic() + self._backoff_s
         self._backoff_s = min(2 * self._backoff_s, _BACKOFF_S[1])
+
+    def _steady(self) -> bool:
+        return self._ready and time.monotonic() - self._ready_s > _STEADY_S
 
     def _wait(self) -> None:
         sock = self._client.socket()
@@ -268,15 +278,21 @@ class Subscriber:
         if refused:
             self._say(f"the broker at {self._endpoint} refuses the subscription to {', '.join(refused)}; see its ACL")
             return
-        self._backoff_s = _BACKOFF_S[0]
+        self._ready_s = time.monotonic()
         self._ready = True
         self._say("")
 
     def _on_disconnect(
-        self, _client: Client, _data: Any, _flags: DisconnectFlags, reason: ReasonCode, _props: Any
+        self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _props: Any
     ) -> None:
-        if not self._closing.is_set():
-            self._lost(f"lost the broker at {self._endpoint}: {reason}")
+        if self._closing.is_set():
+            return
+        why = str(reason)
+        if reason.value == _TAKEN_OVER:
+            why = f"another client took over the name {self._name!r}; each collector needs a name of its own"
+        elif not flags.is_disconnect_packet_from_server and self._ready and not self._steady():
+            why = f"the line broke soon after it was made; if that goes on, another client may be named {self._name!r}"
+        self._lost(f"lost the broker at {self._endpoint}: {why}")
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self._seen += 1

@@ -12,10 +12,15 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from servers import Mosquitto
 
+from collector.service import Collector
+from firmware_cfg.load import EXAMPLE_FLEET, load_fleet
+
 EPOCH = "0123456789abcdef"
 UNIT = "strood-front"
 HUB = "strood"
 WAIT_S = 20.0
+FLEET = load_fleet(EXAMPLE_FLEET)
+Make = Callable[..., Collector]
 
 
 def until(condition: Callable[[], object], what: str = "condition") -> None:
@@ -24,6 +29,11 @@ def until(condition: Callable[[], object], what: str = "condition") -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {WAIT_S:.0f} s"
         time.sleep(0.01)
+
+
+def ready(collector: Collector) -> Collector:
+    until(lambda: collector.condition().ok, "collector ready")
+    return collector
 
 
 def event(seq: int, **fields: Any) -> dict[str, Any]:

@@ -126,13 +126,23 @@ def test_a_port_in_use_is_one_clear_sentence(command: Command) -> None:
     ]
 
 
+def test_a_state_folder_in_use_is_one_clear_sentence(command: Command) -> None:
+    command()
+    until(command.well, "serving")
+    _, errors = command(http=f"127.0.0.1:{free_port()}").communicate(timeout=20)
+    assert command.processes[1].returncode == 2
+    assert errors == (
+        f"foyer: --state {command.folder}/state: another process is using it; each needs a folder of its own\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("option", "value", "sentence"),
     [
         ("fleet", "/nowhere", "foyer: --fleet /nowhere: no such folder"),
         ("mqtt", "http://x", "foyer: --mqtt 'http://x': expected mqtt://"),
         ("store", "mysql:x", "foyer: --store 'mysql:x': expected sqlite:PATH"),
-        ("state", "/proc/nowhere", "foyer: --state /proc/nowhere: cannot be used"),
+        ("state", "/proc/nowhere", "foyer: --state /proc/nowhere: cannot be written"),
         ("http", "8000", "foyer: --http '8000': expected HOST:PORT"),
     ],
 )
