@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from edge.dating import Anchor, Dating
 from edge.drafts import Draft, Mark, OutboxStats
+from edge.dropping import DECLARATION, DROP_ORDER, Dropped, drop_open, drop_settled
 from edge.errors import StateError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
-from firmware_cfg.wire import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,10 +29,9 @@ log = logging.getLogger(__name__)
 SCHEMA_VERSION = 1
 KEEP_ACKED_NS = 7 * 24 * 3600 * NS_PER_S
 PURGE_EVERY_NS = 3600 * NS_PER_S
-DROP_EVENTS = 100
 ANCHORS_MAX = 2000
-DROP_ORDER: tuple[Kind, ...] = ("fault", "room", "cabinet", "audit", "counter", "passage")
-DECLARATION = "outbox_dropped"
+DECLARATION_BYTES = 512
+"""At most, in its table and the indices."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -264,61 +263,44 @@ class EventFile:
         if self._used_pages() <= self._pages_max:
             return
         target = self._pages_max - max(4, self._pages_max // 100)
-        while self._used_pages() > target and self._delete_settled():
+        while self._used_pages() > target and drop_settled(self._db):
             pass
-        lost: list[tuple[int, str]] = []
-        while self._used_pages() > target and (chunk := self._delete_open()):
-            lost += chunk
+        lost, ranges = drop_open(
+            self._db,
+            lambda declarations: self._used_pages() + declarations * DECLARATION_BYTES // self._page_bytes > target,
+        )
         if lost:
-            self._declare(lost, now)
+            self.dropped += len(lost)
+            self._declare(ranges, json.loads(lost[0][1])["hub"], now)
 
     def _used_pages(self) -> int:
         pages: int = self._db.execute("PRAGMA page_count").fetchone()[0]
         free: int = self._db.execute("PRAGMA freelist_count").fetchone()[0]
         return pages - free
 
-    def _delete_settled(self) -> int:
-        return self._db.execute(
-            "DELETE FROM event WHERE seq IN "
-            "(SELECT seq FROM event WHERE status <> 0 ORDER BY status, settled_ns LIMIT ?)",
-            (DROP_EVENTS,),
-        ).rowcount
-
-    def _delete_open(self) -> list[tuple[int, str]]:
-        rows: list[tuple[int, int, str]] = self._db.execute(
-            "SELECT rank, seq, body FROM event WHERE status = 0 ORDER BY rank, seq LIMIT ?", (DROP_EVENTS,)
-        ).fetchall()
-        rows = [row for row in rows if row[0] == rows[0][0]]  # the next rank only if this one does not make room
-        self._db.executemany("DELETE FROM event WHERE rank = ? AND seq = ?", [row[:2] for row in rows])
-        return [row[1:] for row in rows]
-
-    def _declare(self, lost: list[tuple[int, str]], now: Instant) -> None:
-        """One fault says what was dropped, earlier such faults that were themselves dropped included."""
-        bodies = [json.loads(body) for _, body in lost if f'"fault":"{DECLARATION}"' in body]
-        seqs = [seq for seq, _ in lost]
-        first = min([*seqs, *(body["first_seq"] for body in bodies)])
-        last = max([*seqs, *(body["last_seq"] for body in bodies)])
-        self.dropped += len(lost)
-        log.error("the outbox is full: %d events between %d and %d were dropped", len(lost), first, last)
-        fields = {
-            "fault": DECLARATION,
-            "detail": f"the outbox reached its {self._settings.limit_bytes // 1024} KiB",
-            "count": len(lost) + sum(body["count"] for body in bodies),
-            "first_seq": first,
-            "last_seq": last,
-        }
-        self.insert(Draft("fault", Mark(now.boot, now.mono_ns), json.loads(lost[0][1])["hub"], fields), now)
+    def _declare(self, ranges: list[Dropped], hub: str, now: Instant) -> None:
+        """Faults that say what was dropped, earlier such faults that were themselves dropped included."""
+        for gone in ranges:
+            log.error("the outbox is full: %d events from %d to %d were dropped", gone.count, gone.first, gone.last)
+            fields = {
+                "fault": DECLARATION,
+                "detail": f"the outbox reached its {self._settings.limit_bytes // 1024} KiB",
+                "count": gone.count,
+                "first_seq": gone.first,
+                "last_seq": gone.last,
+            }
+            self.insert(Draft("fault", Mark(now.boot, now.mono_ns), hub, fields), now)
 
     # Inside
 
     def _prepare(self) -> None:
         """Make the tables where they are missing. A third of the bound, at most 16 MiB, is for the log."""
-        page_bytes: int = self._db.execute("PRAGMA page_size").fetchone()[0]
+        self._page_bytes: int = self._db.execute("PRAGMA page_size").fetchone()[0]
         log_bytes = min(self._settings.limit_bytes // 3, 16 * 1024 * 1024)
-        self._pages_max = (self._settings.limit_bytes - log_bytes) // page_bytes
+        self._pages_max: int = (self._settings.limit_bytes - log_bytes) // self._page_bytes
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(f"PRAGMA synchronous = {'FULL' if self._settings.durable else 'OFF'}")
-        self._db.execute(f"PRAGMA wal_autocheckpoint = {max(8, min(1000, log_bytes // 8 // page_bytes))}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint = {max(8, min(1000, log_bytes // 8 // self._page_bytes))}")
         self._db.execute(f"PRAGMA journal_size_limit = {log_bytes}")
         version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:

@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.drafts import Draft, OutboxStats
+from edge.dropping import DROP_ORDER
 from edge.errors import StateError
-from edge.eventfile import DROP_ORDER, EventFile, OutboxSettings, Stored
+from edge.eventfile import EventFile, OutboxSettings, Stored
 from firmware_cfg.times import NS_PER_S
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Outbox:
     """The events of one unit. For one thread at a time; the folder's lock is its owner's business.
 
     Raises StateError where the folder cannot be used at the start, or is another unit's. Later trouble with the disk is
-    logged, told by `trouble`, and retried; meanwhile events wait in a bounded memory buffer. A damaged file is set aside.
+    logged, told by `trouble`, and retried; meanwhile events wait in a bounded buffer. A damaged file is set aside.
     """
 
     def __init__(self, folder: Path, unit: str, now: Instant, settings: OutboxSettings | None = None) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from edge.clock import ManualClock, read
 from edge.drafts import Draft, Mark
+from edge.dropping import DECLARATION, RUN_EVENTS_MIN
 from edge.errors import StateError
-from edge.eventfile import DECLARATION, KEEP_ACKED_NS
+from edge.eventfile import KEEP_ACKED_NS
 from edge.outbox import BUFFERED_MAX, Outbox, OutboxSettings
 from firmware_cfg.times import NS_PER_S
 from firmware_cfg.wire import event_adapter
@@ -157,11 +158,14 @@ def test_what_came_before_the_sync_is_dated_by_it_once_for_all(tmp_path: Path, c
     assert texts(outbox, clock) == dated
 
 
-def test_the_disk_bound_holds_and_passages_go_last(tmp_path: Path, clock: ManualClock) -> None:
+@pytest.mark.parametrize("pattern", ["pppppppppf", "p" * 30 + "f" * 20, "pf"], ids=["single", "storms", "in turn"])
+def test_the_disk_bound_holds_and_what_was_dropped_is_declared_and_nothing_else(
+    tmp_path: Path, clock: ManualClock, pattern: str
+) -> None:
     outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
     total = 12_000
     for number in range(total):
-        draft = fault if number % 10 == 0 else passage
+        draft = fault if pattern[number % len(pattern)] == "f" else passage
         outbox.append(draft(T0_NS + number * NS_PER_S), read(clock))
         if number % 100 == 99:
             clock.advance(NS_PER_S)
@@ -169,16 +173,25 @@ def test_the_disk_bound_holds_and_passages_go_last(tmp_path: Path, clock: Manual
             assert sum(file.stat().st_size for file in tmp_path.iterdir() if "-shm" not in file.name) <= MIB
     kept = texts(outbox, clock)
     stats = outbox.stats(read(clock))
-    declared = [event for event in kept if event.get("fault") == DECLARATION]
-    held = {event["seq"] for event in kept}
-    missing = set(range(1, stats.max_seq + 1)) - held
-    assert missing
-    assert stats.dropped == len(missing)
-    assert all(any(event["first_seq"] <= seq <= event["last_seq"] for event in declared) for seq in missing)
-    assert sum(event["count"] for event in declared) == len(missing)
-    newest_faults = [event for event in kept if event["kind"] == "fault" and event not in declared]
-    assert all(event["seq"] > total * 0.9 for event in newest_faults)
-    assert len([event for event in kept if event["kind"] == "passage"]) > 2000
+    declarations = [event for event in kept if event.get("fault") == DECLARATION]
+    declared = {seq for event in declarations for seq in range(event["first_seq"], event["last_seq"] + 1)}
+    missing = set(range(1, stats.max_seq + 1)) - {event["seq"] for event in kept}
+    assert declared == missing != set()
+    assert stats.dropped == len(missing) == sum(event["count"] for event in declarations)
+    assert len(declarations) <= len(missing) / RUN_EVENTS_MIN
+    assert len([event for event in kept if event["kind"] == "passage"]) > 2000 * pattern.count("p") / len(pattern)
+
+
+def test_faults_in_a_row_go_before_any_passage_although_they_are_younger(tmp_path: Path, clock: ManualClock) -> None:
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
+    for number in range(9_000):
+        outbox.append((passage if number < 1500 else fault)(T0_NS + number), read(clock))
+        if number % 100 == 99:
+            assert outbox.commit(read(clock), {})
+    kept = texts(outbox, clock)
+    assert outbox.stats(read(clock)).dropped > 1000
+    assert len([event for event in kept if event["kind"] == "passage"]) == 1500
+    assert len([event for event in kept if event.get("fault") == DECLARATION]) < 10
 
 
 def test_acked_events_make_room_before_anything_is_dropped(tmp_path: Path, clock: ManualClock) -> None:

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from edge.clock import Instant, ManualClock, read
 from edge.delivery import IN_FLIGHT_MAX, Delivery
 from edge.drafts import Draft, Mark
-from edge.eventfile import DECLARATION
+from edge.dropping import DECLARATION
 from edge.outbox import Outbox, OutboxSettings
 from firmware_cfg.times import NS_PER_S
 
@@ -161,6 +161,9 @@ class OutboxMachine(RuleBasedStateMachine):
         rows = self.outbox._file._db.execute("SELECT seq, body, t_ns, sensor, kind FROM event ORDER BY seq").fetchall()
         held = {seq: json.loads(body) for seq, body, *_ in rows}
         declared = [body for body in held.values() if body.get("fault") == DECLARATION]
+        for body in declared:
+            wrongly = [seq for seq in held if body["first_seq"] <= seq <= body["last_seq"]]
+            assert not wrongly, f"{wrongly} are held and yet declared as dropped"
         top = self.outbox.stats(self.now).max_seq
         for seq in set(range(1, top + 1)) - set(held):
             known = any(body["first_seq"] <= seq <= body["last_seq"] for body in declared)
