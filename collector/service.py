@@ -7,11 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.ingest import Ingest
+from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
 from collector.pipeline import Pipeline
@@ -21,13 +21,17 @@ from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.load import Fleet
 from firmware_cfg.lock import locked
+from firmware_cfg.wire import parse_topic
 
 EVENTS, HEALTH, STATE = "foyer/v1/+/+/events", "foyer/v1/+/+/health", "foyer/v1/+/+/state"
 SHARED_EVENTS = f"$share/collectors/{EVENTS}"
 SHARED_HEALTH = f"$share/collectors-health/{HEALTH}"
 """A group of its own: rumqttd, the embedded broker, keeps one place in the log per group name, and with two filters in
 one group it skips the first message after the other filter had one."""
+WATCHED = "foyer/#"
+"""Everything: also what comes on topics that are nobody's, such as a misspelt one."""
 WATCHED_MAX = 10_000
+STRAYS_MAX = 1_000
 _PING_EVERY_S = 2.0
 
 log = logging.getLogger("foyer.collector")
@@ -97,11 +101,9 @@ class Collector:
         self._watch: Subscriber | None = None
         self._seeder = _Seeder(self.live, self.store, self._voices["store"].say)
         if watch:
-            watcher = _Watcher(Ingest(fleet), self.live, wall_ns, self._seeder.again)
+            watcher = _Watcher(Ingest(fleet), self.live, self.ledger, wall_ns, self._seeder.again)
             quiet = logging.getLogger("foyer.collector.watch").debug  # the main connection speaks for both
-            self._watch = Subscriber(
-                endpoint, f"{name}-live", [(EVENTS, 0), (HEALTH, 0)], watcher, durable=False, say=quiet
-            )
+            self._watch = Subscriber(endpoint, f"{name}-live", [(WATCHED, 0)], watcher, durable=False, say=quiet)
             watcher.subscriber = self._watch
         self._pinged: tuple[float, str] = (-_PING_EVERY_S, "")
         self._ping_lock = threading.Lock()
@@ -162,19 +164,34 @@ class Collector:
 
 
 class _Watcher:
-    """A Handler that only looks: what any collector takes, this one shows."""
+    """A Handler that only looks: what any collector takes, this one shows.
 
-    def __init__(self, ingest: Ingest, live: Live, wall_ns: Callable[[], int], reconnected: Callable[[], None]) -> None:
+    What comes on a topic that is nobody's, and that therefore nobody takes, it keeps as a dead letter: the newest
+    `STRAYS_MAX` while the ledger cannot be written.
+    """
+
+    def __init__(
+        self,
+        ingest: Ingest,
+        live: Live,
+        ledger: Ledger,
+        wall_ns: Callable[[], int],
+        reconnected: Callable[[], None],
+    ) -> None:
         self.subscriber: Subscriber | None = None
         self._ingest = ingest
         self._live = live
+        self._ledger = ledger
         self._wall_ns = wall_ns
         self._reconnected = reconnected
         self._arrived: deque[Delivery] = deque(maxlen=WATCHED_MAX)
+        self._strays: deque[DeadLetter] = deque(maxlen=STRAYS_MAX)
         self._connection = 0
 
     def arrived(self, delivery: Delivery) -> None:
-        self._arrived.append(delivery)
+        address = parse_topic(delivery.topic)
+        if address is None or (address.channel in ("events", "health") and not delivery.retained):
+            self._arrived.append(delivery)
 
     def turn(self) -> None:
         if self.subscriber is not None and self.subscriber.connected:
@@ -184,15 +201,23 @@ class _Watcher:
         parcels, reports = [], []
         while self._arrived:
             delivery = self._arrived.popleft()
-            if delivery.retained:
-                continue
             verdict = self._ingest.judge(delivery.topic, delivery.payload, self._wall_ns())
             if verdict.parcel is not None:
                 parcels.append(verdict.parcel)
             if verdict.report is not None:
                 reports.append(verdict.report)
+            if parse_topic(delivery.topic) is None:
+                self._strays.extend(verdict.dead)
         if parcels or reports:
             self._live.stored(parcels, reports)
+        self._keep_strays()
+
+    def _keep_strays(self) -> None:
+        if not self._strays:
+            return
+        with suppress(StoreUnavailable):  # the pipeline tells of it; the next turn tries again
+            self._ledger.record(self._wall_ns(), dead=list(self._strays))
+            self._strays.clear()
 
 
 class _Seeder:

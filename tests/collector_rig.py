@@ -90,7 +90,10 @@ class Unit:
         return json.dumps(head | {"events": events})
 
     def publish(self, channel: str, payload: str, *, retain: bool = False, wait: bool = True) -> None:
-        sent = self._client.publish(self.topic(channel), payload, qos=1, retain=retain)
+        self.publish_on(self.topic(channel), payload, retain=retain, wait=wait)
+
+    def publish_on(self, topic: str, payload: str, *, retain: bool = False, wait: bool = True) -> None:
+        sent = self._client.publish(topic, payload, qos=1, retain=retain)
         if wait:
             sent.wait_for_publish(WAIT_S)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
 from collector_rig import EPOCH, HUB, UNIT, Make, Unit, event, ready, until
 from servers import Mosquitto
 
@@ -36,6 +37,31 @@ def test_what_cannot_be_stored_is_kept_told_and_forgotten_by_the_unit(mosquitto:
         unit.publish("events", "nonsense")
         until(lambda: collector.ledger.dead_counts() == {"entrance": 1, "json": 1}, "dead letter")
         assert collector.store.tally(UNIT, EPOCH) == {"passage": Tally(2, 2)}
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["foyer/v1/strood/strood-front/evnts", "foyer/v2/strood/strood-front/events", "foyer/v1/strood/events", "foyer"],
+)
+def test_what_comes_on_a_topic_that_is_nobodys_is_kept(mosquitto: Mosquitto, make: Make, topic: str) -> None:
+    collector = ready(make())
+    with Unit(mosquitto) as unit:
+        until(lambda: unit.publish_on(topic, '{"v": 1}') is None and collector.ledger.dead_counts(), "dead letter")
+        assert collector.ledger.dead_counts() == {"topic": 1}
+        (kept,) = collector.ledger.dead_letters()
+        assert (kept.letter.topic, kept.letter.payload) == (topic, b'{"v": 1}')
+        assert kept.letter.reason == "topic is not one of foyer/v1/{hub}/{unit}/{channel}"
+
+
+def test_what_others_say_on_our_topics_is_no_dead_letter(mosquitto: Mosquitto, make: Make) -> None:
+    collector = ready(make())
+    with Unit(mosquitto) as unit:
+        until(lambda: unit.publish_on("foyer/first", "{}") is None and collector.ledger.dead_counts(), "watching")
+        for channel in ("reply", "recording", "cmd", "state"):
+            unit.publish(channel, "{}" if channel != "state" else "")
+        unit.publish("events", "nonsense")
+        unit.publish_on("foyer/last", "{}")
+        until(lambda: collector.ledger.dead_counts() == {"json": 1, "topic": 2}, "the others")
 
 
 def test_dropped_ranges_that_are_declared_are_no_holes(mosquitto: Mosquitto, make: Make) -> None:
