@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from edge.counting import DoorSettings, build
-from simulators.people import SCENARIOS, BeamEdge, simulate
+from simulators.people import BeamEdge, simulate
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 HOURS = 24.0
+SCENARIOS = ("singles", "chatter", "followers", "turn-backs", "busy")
 SEPARATION_M = 0.12
 
 

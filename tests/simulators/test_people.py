@@ -19,6 +19,7 @@ from simulators.people import SCENARIOS, BeamEdge, Body, Crossing, Draw, Waypoin
 ROOT = Path(__file__).parents[2]
 
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
+NOBODY = ("glitch-night", "standing")
 
 
 def simulate_door(*options: object) -> subprocess.CompletedProcess[str]:
@@ -43,7 +44,7 @@ def test_the_same_seed_on_every_machine() -> None:
     for scenario in SCENARIOS:
         for event in simulate(scenario, 1, 1.0):
             digest.update(repr(tuple(event)).encode())
-    assert digest.hexdigest() == "7dbb2eb0fb1c8f5103f547249e08a5f68ed19ada06ddde8711ff03bca76e1f9a"
+    assert digest.hexdigest() == "0f7763b317b01fa92206d1b712a9ca1ab79fdae35ebaa0a2ec704c4781fd6d3e"
 
 
 @every_scenario
@@ -54,14 +55,14 @@ def test_edges_are_those_of_two_clear_beams(scenario: str, separation_m: float) 
     assert all(before.t_ns <= after.t_ns for before, after in pairwise(edges))
     for line in (0, 1):
         levels = [edge.level for edge in edges if edge.line == line]
-        assert levels == [1, 0] * (len(levels) // 2)
+        assert (levels == [1, 0] * (len(levels) // 2)) == (scenario != "lost-edges")
     assert edges[-1].t_ns <= 1.1 * 3600 * 10**9
 
 
-@every_scenario
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name not in NOBODY])
 def test_people_go_both_ways(scenario: str) -> None:
     persons = {"in": 0, "out": 0}
-    for event in simulate(scenario, 5, 4.0):
+    for event in simulate(scenario, 5, 8.0):
         if isinstance(event, Crossing):
             persons[event.direction] += event.persons
     assert min(persons.values()) > 0.4 * sum(persons.values())
@@ -73,14 +74,55 @@ def test_chatter_is_more_edges_of_the_same_kind_of_people() -> None:
         edges = sum(isinstance(event, BeamEdge) for event in events)
         return edges / (len(events) - edges)
 
-    assert edges_per_person("singles") == 4.0
-    assert edges_per_person("chatter") > 8.0
+    assert 5.0 < edges_per_person("singles") < 5.4  # three in ten have an arm or a bag apart
+    assert edges_per_person("chatter") > 12.0
+
+
+@pytest.mark.parametrize("scenario", NOBODY)
+def test_nobody_passes(scenario: str) -> None:
+    events = list(simulate(scenario, 5, 4.0))
+    assert len(events) > 100
+    assert not any(isinstance(event, Crossing) for event in events)
+
+
+def test_a_busy_hour() -> None:
+    crossings = [event for event in simulate("busy", 5, 1.0) if isinstance(event, Crossing)]
+    assert 1400 < sum(event.persons for event in crossings) < 1600
+
+
+def test_people_abreast_arrive_within_their_stagger() -> None:
+    """Half of the parties are pairs; a third of those look like one body."""
+    crossings = sorted(event.t_ns for event in simulate("abreast", 5, 8.0) if isinstance(event, Crossing))
+    gaps_s = [(after - before) / 1e9 for before, after in pairwise(crossings)]
+    together = sum(gap_s < 1.0 for gap_s in gaps_s)
+    assert 0.45 < together / (len(crossings) - together) < 0.55
+    assert 0.2 < sum(gap_s < 0.07 for gap_s in gaps_s) / together < 0.4
+
+
+def test_opposite_crossings_overlap() -> None:
+    ways = [(event.t_ns, event.direction) for event in simulate("opposite", 5, 4.0) if isinstance(event, Crossing)]
+    pairs = list(zip(ways[::2], ways[1::2], strict=True))
+    assert all(first[1] != second[1] and abs(first[0] - second[0]) < 700_000_000 for first, second in pairs)
+
+
+def test_swapped_beams_are_swapped() -> None:
+    new, wrong = (
+        [event for event in simulate(name, 5, 1.0) if isinstance(event, BeamEdge)]
+        for name in ("singles", "swapped-beams")
+    )
+    assert [edge.line for edge in new] == [1 - edge.line for edge in wrong]
+
+
+def test_a_stuck_beam_is_blocked_half_the_time() -> None:
+    inner = [event for event in simulate("stuck-beam", 5, 1.0) if isinstance(event, BeamEdge) and event.line == 1]
+    longest_s = max((fall.t_ns - rise.t_ns) / 1e9 for rise, fall in zip(inner[::2], inner[1::2], strict=True))
+    assert longest_s == pytest.approx(1800.0)
 
 
 def test_half_of_the_turn_backs_cross_nothing() -> None:
     alone = sum(isinstance(event, Crossing) for event in simulate("singles", 5, 4.0))
     turning = sum(isinstance(event, Crossing) for event in simulate("turn-backs", 5, 4.0))
-    assert 0.4 * alone < turning < 0.6 * alone
+    assert 0.35 * alone < turning < 0.6 * alone
 
 
 def test_followers_are_close() -> None:
@@ -133,7 +175,7 @@ def test_what_is_nobody_crosses_nothing() -> None:
 @pytest.mark.parametrize(
     ("scenario", "hours", "separation_m", "says"),
     [
-        ("nobody", 1.0, 0.12, "expected one of singles, followers, turn-backs, chatter"),
+        ("nobody", 1.0, 0.12, "expected one of singles, chatter, followers, opposite"),
         ("singles", 0.0, 0.12, "expected more than 0"),
         ("singles", -1.0, 0.12, "expected more than 0"),
         ("singles", float("nan"), 0.12, "expected more than 0"),
@@ -199,7 +241,7 @@ def test_list() -> None:
     [
         ([], "needs --scenario NAME"),
         (["--scenario", "singles"], "needs --scenario NAME"),
-        (["--scenario", "nobody", "-o", "{}/a.jsonl"], "expected one of singles, followers, turn-backs, chatter"),
+        (["--scenario", "nobody", "-o", "{}/a.jsonl"], "expected one of singles, chatter, followers, opposite"),
         (["--scenario", "singles", "-o", "{}/a.txt"], "ends in one of .jsonl"),
         (["--scenario", "singles", "-o", "{}/a.txt", "--truth", "{}/t.json"], "ends in one of .jsonl"),
         (["--scenario", "singles", "-o", "{}/no/a.csv", "--truth", "{}/t.json"], "cannot be written: no such file"),

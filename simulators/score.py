@@ -1,0 +1,153 @@
+"""How well the counting core does on simulated people, beside the common ways to count: `foyer simulate score`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from multiprocessing import Pool
+from pathlib import Path
+from statistics import fmean, stdev
+
+from edge.counting import Door, DoorSettings, Fault, Passage
+from firmware_cfg.errors import ConfigError
+from simulators.decoders import REFERENCES, Debounced
+from simulators.people import SCENARIOS, BeamEdge, simulate
+from simulators.people.bodies import NS_PER_S
+
+WINDOW_NS = 300 * NS_PER_S
+SEPARATIONS_M = (0.08, 0.12, 0.30, 0.60)
+FIRST_SCORED_SEED = 1_000
+"""Smaller seeds are for looking at and working on; what is published comes from this one on."""
+SCORED = tuple(SCENARIOS)[: tuple(SCENARIOS).index("standing") + 1]
+"""The others are faults of the beams: what can be counted then is another question."""
+DECODERS = ("foyer", *REFERENCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One simulated door. `known`: the core is told the separation."""
+
+    scenario: str
+    separation_m: float
+    seed: int
+    hours: float
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What each decoder made of it, over windows of five minutes and both directions."""
+
+    task: Task
+    crossings: int
+    errors: dict[str, int]
+    counted: dict[str, int]
+
+    def score(self, decoder: str) -> float:
+        """1 - what was miscounted, as a share of the true crossings."""
+        return 1.0 - self.errors[decoder] / self.crossings
+
+
+def judge(task: Task) -> Outcome:
+    """All decoders on the same edges."""
+    door = Door(DoorSettings(task.separation_m if task.known else None))
+    peers = {name: Debounced(made()) for name, made in REFERENCES.items()}
+    differences: dict[str, Counter[tuple[int, str]]] = {name: Counter() for name in DECODERS}
+    counted = dict.fromkeys(DECODERS, 0)
+    crossings = 0
+
+    def count(name: str, found: Iterable[tuple[int, str, int]]) -> None:
+        for t_ns, way, persons in found:
+            differences[name][t_ns // WINDOW_NS, way] -= persons
+            counted[name] += persons
+
+    for event in simulate(task.scenario, task.seed, task.hours, task.separation_m):
+        if isinstance(event, BeamEdge):
+            count("foyer", _passages(door.feed(*event)))
+            for name, peer in peers.items():
+                count(name, ((t_ns, way, 1) for t_ns, way in peer.feed(event)))
+            continue
+        crossings += event.persons
+        for difference in differences.values():
+            difference[event.t_ns // WINDOW_NS, event.direction] += event.persons
+    count("foyer", _passages(door.finish()))
+    for name, peer in peers.items():
+        count(name, ((t_ns, way, 1) for t_ns, way in peer.finish()))
+    errors = {name: sum(map(abs, difference.values())) for name, difference in differences.items()}
+    return Outcome(task, crossings, errors, counted)
+
+
+def _passages(found: list[Passage | Fault]) -> Iterator[tuple[int, str, int]]:
+    return ((item.t_ns, item.direction, item.persons) for item in found if isinstance(item, Passage))
+
+
+def tasks_of(
+    scenarios: list[str], separations_m: list[float], seeds: int, hours: float, first_seed: int, *, known: bool = True
+) -> list[Task]:
+    """Every seed at every separation in every scenario, all where none are named; raises ConfigError."""
+    for name in scenarios:
+        if name not in SCORED:
+            raise ConfigError(f"scenario {name!r}: expected one of {', '.join(SCORED)}")
+    every = product(scenarios or SCORED, separations_m or SEPARATIONS_M, range(first_seed, first_seed + seeds))
+    tasks = [Task(name, metres, seed, hours, known) for name, metres, seed in every]
+    for task in tasks:
+        simulate(task.scenario, task.seed, task.hours, task.separation_m)  # refuses what cannot be, before any work
+    return tasks
+
+
+def run(tasks: list[Task], jobs: int) -> list[Outcome]:
+    """In so many processes, with progress on stderr; the same outcomes in the same order whatever `jobs`."""
+    outcomes = []
+    with Pool(jobs) as pool:
+        for done, outcome in enumerate(pool.imap(judge, tasks), start=1):
+            outcomes.append(outcome)
+            _progress(done, len(tasks))
+    return outcomes
+
+
+def _progress(done: int, total: int) -> None:
+    """Every door on a terminal, every tenth of them in a log."""
+    if sys.stderr.isatty():
+        print(f"\r{done} of {total} doors", end="\n" if done == total else "", file=sys.stderr, flush=True)
+    elif done * 10 // total != (done - 1) * 10 // total:
+        print(f"{done} of {total} doors", file=sys.stderr, flush=True)
+
+
+def table(outcomes: list[Outcome]) -> Iterator[str]:
+    """Markdown: a row a scenario and separation, mean and spread over the seeds; counts where nobody crosses."""
+    yield "| scenario | beams apart | " + " | ".join(DECODERS) + " |"
+    yield "|---|---|" + "---|" * len(DECODERS)
+    groups: dict[tuple[str, float], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome.task.scenario, outcome.task.separation_m), []).append(outcome)
+    for (scenario, metres), group in groups.items():
+        cells = (_cell(name, group) for name in DECODERS)
+        yield f"| {scenario} | {metres:.2f} m | " + " | ".join(cells) + " |"
+
+
+def _cell(decoder: str, group: list[Outcome]) -> str:
+    if not all(outcome.crossings for outcome in group):
+        return f"{sum(outcome.counted[decoder] for outcome in group)} counted"
+    scores = [outcome.score(decoder) for outcome in group]
+    spread = stdev(scores) if len(scores) > 1 else 0.0
+    return f"{fmean(scores):.3f} ± {spread:.3f}"
+
+
+_BEGIN, _END = "<!-- the table -->", "<!-- the table ends -->"
+
+
+def renew(path: Path, told: list[str], arguments: list[str]) -> None:
+    """Put the table and the command that made it between the marks in a file; raises ConfigError."""
+    try:
+        before, rest = path.read_text(encoding="utf-8").split(_BEGIN)
+        after = rest.split(_END)[1]
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, IndexError) as error:
+        raise ConfigError(f"{path}: expected once each, on lines of their own: {_BEGIN} and {_END}") from error
+    command = f"```\nfoyer {' '.join(arguments)}\n```"
+    lines = "\n".join(told)
+    path.write_text(f"{before}{_BEGIN}\n{command}\n\n{lines}\n{_END}{after}", encoding="utf-8")
