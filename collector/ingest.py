@@ -280,7 +280,7 @@ def _whole(topic: str, address: Address | None, payload: bytes, bad: _Bad) -> Ve
     epoch, seqs = _named(payload)
     letter = DeadLetter(
         topic=topic,
-        payload=payload[:BATCH_BYTES_MAX],
+        payload=payload,
         code=bad.code,
         reason=bad.reason,
         unit=address.unit if address else None,

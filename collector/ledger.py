@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
@@ -18,6 +19,8 @@ from firmware_cfg.errors import ConfigError
 
 SCHEMA = 1
 DEAD_LETTERS_MAX = 100_000
+DEAD_BYTES_MAX = 256 * 1024 * 1024
+LETTER_BYTES_MAX = 1024 * 1024
 _OUTBOXES_CACHED_MAX = 4096
 
 _SCHEMA = """
@@ -43,8 +46,9 @@ class KeptLetter:
 class Ledger:
     """A small SQLite database in a folder of its own. Durable on return; usable from any thread.
 
-    The newest `DEAD_LETTERS_MAX` dead letters are kept, the older ones only counted. Raises ConfigError where the
-    folder cannot be used.
+    The newest dead letters are kept, at most `DEAD_LETTERS_MAX` of them and `DEAD_BYTES_MAX`, the older ones only
+    counted; of a longer one the first `LETTER_BYTES_MAX`, as its reason then says. Raises ConfigError where the folder
+    cannot be used.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,6 +65,7 @@ class Ledger:
                 self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA}; COMMIT;")
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(f"--state {folder}: cannot be used: {error}; it must be a folder we may write") from error
+        self._dead_bytes = self._count_dead_bytes() if version <= SCHEMA else 0
         if version > SCHEMA:
             self._db.close()
             raise ConfigError(
@@ -94,6 +99,8 @@ class Ledger:
                     self._record(now_ns, dead, done, births)
             except sqlite3.Error as error:
                 self._outboxes.clear()  # they ran ahead of what is on disk
+                with contextlib.suppress(sqlite3.Error):
+                    self._dead_bytes = self._count_dead_bytes()
                 raise StoreUnavailable(f"ledger {self._path}: {error}") from error
 
     def _record(
@@ -106,8 +113,7 @@ class Ledger:
         for letter in dead:
             self._keep(now_ns, letter)
         if dead:
-            sql = "DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?"
-            self._db.execute(sql, (DEAD_LETTERS_MAX,))
+            self._forget_oldest()
         touched = {}
         for unit, epoch, first, last in done:
             outbox = self._outbox(unit, epoch)
@@ -124,6 +130,9 @@ class Ledger:
     def _keep(self, now_ns: int, letter: DeadLetter) -> None:
         digest = blake2b(letter.payload, digest_size=16, key=letter.code.encode())
         digest.update(f"\n{letter.topic}\n{letter.epoch}".encode())
+        payload, reason = letter.payload[:LETTER_BYTES_MAX], letter.reason
+        if len(payload) < len(letter.payload):
+            reason += f" (only the first {len(payload)} of its {len(letter.payload)} bytes are kept)"
         inserted = self._db.execute(
             "INSERT OR IGNORE INTO dead_letter (digest, t_ns, topic, payload, code, reason, unit, epoch, seqs)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -131,19 +140,36 @@ class Ledger:
                 digest.digest(),
                 now_ns,
                 letter.topic,
-                letter.payload,
+                payload,
                 letter.code,
-                letter.reason,
+                reason,
                 letter.unit,
                 letter.epoch,
                 json.dumps(letter.seqs),
             ),
         )
         if inserted.rowcount:
+            self._dead_bytes += len(payload)
             self._db.execute(
                 "INSERT INTO dead_count VALUES (?, 1) ON CONFLICT (code) DO UPDATE SET count = count + 1",
                 (letter.code,),
             )
+
+    def _forget_oldest(self) -> None:
+        newest = self._db.execute("SELECT max(id) FROM dead_letter").fetchone()[0]
+        oldest_first = self._db.execute("SELECT id, length(payload) FROM dead_letter ORDER BY id")
+        gone = 0
+        for number, size in oldest_first:
+            if number > newest - DEAD_LETTERS_MAX and self._dead_bytes <= DEAD_BYTES_MAX:
+                break
+            gone = number
+            self._dead_bytes -= size
+        oldest_first.close()
+        self._db.execute("DELETE FROM dead_letter WHERE id <= ?", (gone,))
+
+    def _count_dead_bytes(self) -> int:
+        row = self._db.execute("SELECT coalesce(sum(length(payload)), 0) FROM dead_letter").fetchone()
+        return int(row[0])
 
     def _outbox(self, unit: str, epoch: str) -> RangeSet:
         key = (unit, epoch)

@@ -7,7 +7,7 @@ import pytest
 
 from collector import ledger as ledger_module
 from collector.ingest import DeadLetter
-from collector.ledger import Ledger
+from collector.ledger import LETTER_BYTES_MAX, Ledger
 from collector.store.base import StoreUnavailable
 from firmware_cfg.errors import ConfigError
 
@@ -52,6 +52,33 @@ def test_letters_are_bounded_and_the_lost_ones_counted(tmp_path: Path, monkeypat
         ledger.record(seq, dead=[letter(seq)])
     assert [kept.letter.seqs for kept in ledger.dead_letters()] == [(20,), (19,), (18,), (17,), (16,)]
     assert ledger.dead_counts() == {"place": 20}
+    ledger.close()
+
+
+def test_letters_are_bounded_in_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_module, "DEAD_BYTES_MAX", 25)
+    for first in (1, 4):  # also over a restart
+        ledger = Ledger(tmp_path)
+        for seq in range(first, first + 3):
+            ledger.record(seq, dead=[letter(seq)])  # of 10 bytes
+        ledger.close()
+    ledger = Ledger(tmp_path)
+    assert [kept.letter.seqs for kept in ledger.dead_letters()] == [(6,), (5,)]
+    assert ledger.dead_counts() == {"place": 6}
+    ledger.close()
+
+
+def test_a_letter_is_kept_whole_or_says_how_much_of_it_is(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    whole = DeadLetter("t", b"x" * LETTER_BYTES_MAX, "too_large", "too large")
+    ledger.record(1, dead=[whole])
+    long = [DeadLetter("t", b"x" * LETTER_BYTES_MAX + end, "too_large", "too large") for end in (b"1", b"2", b"2")]
+    ledger.record(2, dead=long)
+    second, first, kept = [kept.letter for kept in ledger.dead_letters()]
+    assert kept == whole
+    for cut in (first, second):  # told apart by what is not kept
+        assert cut.payload == b"x" * LETTER_BYTES_MAX
+        assert cut.reason == "too large (only the first 1048576 of its 1048577 bytes are kept)"
     ledger.close()
 
 
