@@ -16,12 +16,14 @@ from pydantic import BaseModel
 from collector.analysis.buckets import midnight_ns
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.ledger import KeptLetter
 from collector.live import Listener
 from collector.service import Collector
 from collector.store.base import StoreUnavailable
 from firmware_cfg.schema import Hub
-from firmware_cfg.times import from_rfc3339
+from firmware_cfg.times import from_rfc3339, to_rfc3339
 
+_PAYLOAD_SHOWN_BYTES = 16 * 1024
 _LATEST_NS = 4_102_444_800 * 1_000_000_000  # 2100
 
 
@@ -38,10 +40,32 @@ class ProblemAnswer(BaseModel):
 
 
 class Condition(BaseModel):
-    """`reasons` names each part that does not work, with a sentence."""
+    """`reasons` names each part that does not work, with a sentence; `dead_letters` counts them by code, ever."""
 
     ok: bool
     reasons: dict[str, str]
+    dead_letters: dict[str, int]
+
+
+class DeadLetterKept(BaseModel):
+    """What could not be stored, and why. `payload` is the beginning of its `bytes`, as text."""
+
+    t: str
+    topic: str
+    code: str
+    reason: str
+    unit: str | None
+    epoch: str | None
+    seqs: list[int]
+    payload: str
+    bytes: int
+
+
+class DeadLetters(BaseModel):
+    """`counts` has all there have ever been, by code; `letters` the newest, first the last one."""
+
+    counts: dict[str, int]
+    letters: list[DeadLetterKept]
 
 
 def _refuse(status: int, what: str, where: str, mend: str) -> NoReturn:
@@ -133,8 +157,17 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
     def healthz() -> JSONResponse:
         """200 where broker and store are reachable and events move, else 503; the reasons are in the body."""
         condition = collector.condition()
-        body = Condition(ok=condition.ok, reasons=condition.reasons)
+        body = Condition(ok=condition.ok, reasons=condition.reasons, dead_letters=condition.dead_letters)
         return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
+
+    @router.get("/api/v1/dead-letters", tags=["operation"], responses={503: {"model": ProblemAnswer}})
+    def dead_letters(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> DeadLetters:
+        """What this collector could not store, with the reason: counts, and the newest letters."""
+        try:
+            letters = [_shown(kept) for kept in collector.ledger.dead_letters(limit)]
+            return DeadLetters(counts=collector.ledger.dead_counts(), letters=letters)
+        except StoreUnavailable as error:
+            _refuse(503, str(error), "ledger", "see that --state can be read; /healthz says when it can")
 
 
 def _known(collector: Collector, hub: str, where: str) -> Hub:
@@ -157,6 +190,21 @@ def _moment(text: str, where: str, hub: Hub) -> int:
             "write 2026-03-29 or 2026-03-29T09:00:00+01:00, with + as %2B",
         )
     return t_ns
+
+
+def _shown(kept: KeptLetter) -> DeadLetterKept:
+    letter = kept.letter
+    return DeadLetterKept(
+        t=to_rfc3339(kept.t_ns),
+        topic=letter.topic,
+        code=letter.code,
+        reason=letter.reason,
+        unit=letter.unit,
+        epoch=letter.epoch,
+        seqs=list(letter.seqs),
+        payload=letter.payload[:_PAYLOAD_SHOWN_BYTES].decode(errors="replace"),
+        bytes=len(letter.payload),
+    )
 
 
 def _summary(hub: Hub, now_ns: int) -> HubSummary:

@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -195,16 +195,24 @@ class Ledger:
             return [(unit, epoch) for unit, epoch in self._db.execute("SELECT unit, epoch FROM done")]
 
     def dead_letters(self, limit: int = 100) -> list[KeptLetter]:
-        """The newest first."""
+        """The newest first. Raises StoreUnavailable."""
         sql = "SELECT t_ns, topic, payload, code, reason, unit, epoch, seqs FROM dead_letter ORDER BY id DESC LIMIT ?"
-        with self._lock:
+        with self._reading():
             rows = self._db.execute(sql, (limit,)).fetchall()
         return [KeptLetter(row[0], _letter(*row[1:])) for row in rows]
 
     def dead_counts(self) -> dict[str, int]:
-        """Dead letters ever kept, by code; more than there are where old ones had to go."""
-        with self._lock:
+        """Dead letters ever kept, by code; more than there are where old ones had to go. Raises StoreUnavailable."""
+        with self._reading():
             return dict(self._db.execute("SELECT code, count FROM dead_count ORDER BY code").fetchall())
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise StoreUnavailable(f"ledger {self._path}: {error}") from error
 
     def births(self) -> dict[str, str]:
         """Each unit's session as of its last birth."""

@@ -39,10 +39,14 @@ log = logging.getLogger("foyer.collector")
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Whether the collector does its work, and where not, why: part -> sentence."""
+    """Whether the collector does its work, and where not, why: part -> sentence.
+
+    `dead_letters`: how many there have ever been, by code; that there are some is no failure of the collector.
+    """
 
     ok: bool
     reasons: dict[str, str]
+    dead_letters: dict[str, int]
 
 
 class _Voice:
@@ -149,7 +153,12 @@ class Collector:
             reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"
         elif self._pipeline.stuck and "store" not in reasons:
             reasons["pipeline"] = "one batch has been in work for more than 30 s"
-        return Condition(not reasons, reasons)
+        dead_letters: dict[str, int] = {}
+        try:
+            dead_letters = self.ledger.dead_counts()
+        except StoreUnavailable as error:
+            reasons["ledger"] = str(error)
+        return Condition(not reasons, reasons, dead_letters)
 
     def _ping(self) -> str:
         with self._ping_lock:

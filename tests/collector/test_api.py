@@ -183,7 +183,7 @@ def test_other_bad_questions_are_refused(http: httpx.Client) -> None:
 
 def test_health_tells_the_truth(mosquitto: Mosquitto, influx: Influx, tmp_path: Path) -> None:
     with Served(mosquitto, f"influxdb+{influx.url}/foyer", tmp_path / "state") as http:
-        assert http.get("/healthz").json() == {"ok": True, "reasons": {}}
+        assert http.get("/healthz").json() == {"ok": True, "reasons": {}, "dead_letters": {}}
         influx.stop()
         until(lambda: http.get("/healthz").status_code == 503, "store missed")
         assert list(http.get("/healthz").json()["reasons"]) == ["store"]
@@ -197,6 +197,25 @@ def test_health_tells_the_truth(mosquitto: Mosquitto, influx: Influx, tmp_path: 
         until(lambda: http.get("/healthz").status_code == 200, "well again")
 
 
+def test_dead_letters_are_counted_and_shown_and_are_no_failure(http: httpx.Client, mosquitto: Mosquitto) -> None:
+    assert http.get("/api/v1/dead-letters").json() == {"counts": {}, "letters": []}
+    with Unit(mosquitto) as unit:
+        unit.send(event(1, entrance="chimney"))
+        until(lambda: unit.done() == {1}, "ack")
+        unit.publish("events", "not json " + "x" * 20_000)
+        until(lambda: http.get("/healthz").json()["dead_letters"] == {"entrance": 1, "json": 1}, "counts")
+    assert http.get("/healthz").status_code == 200
+    answer = http.get("/api/v1/dead-letters").json()
+    assert answer["counts"] == {"entrance": 1, "json": 1}
+    long, misplaced = answer["letters"]
+    assert (long["bytes"], len(long["payload"].encode()) < 20_000) == (20_009, True)
+    assert misplaced["reason"] == "entrance 'chimney' is not in hub 'strood'"
+    assert (misplaced["topic"], misplaced["seqs"]) == ("foyer/v1/strood/strood-front/events", [1])
+    assert json.loads(misplaced["payload"])["entrance"] == "chimney"
+    assert misplaced["t"].startswith("20")
+    assert [letter["code"] for letter in http.get("/api/v1/dead-letters?limit=1").json()["letters"]] == ["json"]
+
+
 def test_every_route_is_described(http: httpx.Client) -> None:
     paths = http.get("/openapi.json").json()["paths"]
     assert set(paths) == {
@@ -204,6 +223,7 @@ def test_every_route_is_described(http: httpx.Client) -> None:
         "/api/v1/hubs/{hub}/live",
         "/api/v1/stream",
         "/api/v1/footfall",
+        "/api/v1/dead-letters",
         "/healthz",
     }
     assert all(method["description"] for path in paths.values() for method in path.values())
