@@ -6,6 +6,7 @@ import logging
 import secrets
 import ssl
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -25,6 +26,10 @@ BACKOFF_S = (1.0, 60.0)
 INCOMING_MAX = 1000
 OUTGOING_MAX = 2000  # a window of events one by one, and as much again
 STOP_S = 5.0
+STEADY_S = 5.0
+"""A connection that lived shorter does not make the next one come sooner."""
+TAKEN_OVER = 0x8E
+SECOND = "is a second agent running?"
 _OWN: tuple[Channel, ...] = ("ack", "cmd")
 
 
@@ -41,10 +46,12 @@ class Publisher:
         wake: Callable[[], None] = lambda: None,
         *,
         backoff_s: tuple[float, float] = BACKOFF_S,
+        steady_s: float = STEADY_S,
     ) -> None:
         self._endpoint = endpoint
         self._context = endpoint.tls.context() if endpoint.tls else None
         self._backoff_s = backoff_s
+        self._steady_s = steady_s
         self._post = _Post(wake)
         self._stop = threading.Event()
         self._connection: _Connection | None = None
@@ -85,9 +92,11 @@ class Publisher:
                 reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             if self._stop.is_set():
                 return
-            if connection.useful:
+            if connection.useful_s() >= self._steady_s:
                 wait_s, self._complaint = self._backoff_s[0], ""
-            what = "is lost" if connection.useful else "cannot be reached"
+            elif connection.useful_s() and SECOND not in reason:  # not every broker says why it closes a connection
+                reason = f"{reason}, soon after it was made: {SECOND}"
+            what = "is lost" if connection.useful_s() else "cannot be reached"
             self._complain(f"broker {self._endpoint} {what} ({reason}); trying again until it answers")
             self._stop.wait(wait_s * (0.75 + secrets.randbelow(1000) / 2000))  # so that a fleet does not come at once
             wait_s = min(2 * wait_s, longest_s)
@@ -146,8 +155,11 @@ class _Connection:
         self._refused: set[str] = set()
         self.end = threading.Event()
         """The connection is gone, or should go."""
-        self.useful = False
-        """Whether it got as far as publishing."""
+        self._useful_since: float | None = None
+
+    def useful_s(self) -> float:
+        """How long ago it got as far as publishing; 0 where it never did."""
+        return 0.0 if self._useful_since is None else time.monotonic() - self._useful_since
 
     def run(self, endpoint: MqttEndpoint, context: ssl.SSLContext | None) -> str:
         """Connect, stay until the connection is gone or `stop` is set, and say why it went; raises OSError."""
@@ -206,7 +218,7 @@ class _Connection:
             if reason.is_failure:
                 log.error("the broker does not let %s read its own %s: %s", self._identity.unit, channel, reason)
         client.publish(self._identity.topic("state"), self._state(online=True), qos=1, retain=True)
-        self.useful = True
+        self._useful_since = time.monotonic()
         self._post.connected(client, self._session)
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
@@ -224,5 +236,6 @@ class _Connection:
     def _on_disconnect(
         self, _client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object
     ) -> None:
-        self._reason = self._reason or str(reason)
+        taken = f"another client connected as {self._identity.unit}: {SECOND}"
+        self._reason = self._reason or (taken if reason.value == TAKEN_OVER else str(reason))
         self.end.set()

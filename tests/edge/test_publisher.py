@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,45 @@ def test_a_wrong_password_is_told_once_and_a_right_one_connects(
         wait_until("connected", lambda: listener.has(Connected))
         right.close()
     assert caplog.text.count("Not authorized") == 1
+
+
+def test_two_units_of_one_name_are_told_so(mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    """Mosquitto closes the older connection without a word."""
+    pair = [Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK) for _ in range(2)]
+    for publisher in pair:
+        publisher.open(UNIT)
+    wait_until("its complaint", lambda: "soon after it was made: is a second agent running?" in caplog.text)
+    for publisher in pair:
+        publisher.close()
+
+
+def test_a_broker_that_says_who_took_the_session_over_is_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        publisher = Publisher(parse_mqtt_url(f"mqtt://127.0.0.1:{server.getsockname()[1]}"))
+        publisher.open(UNIT)
+        with server.accept()[0] as connection:
+            connection.recv(1000)
+            connection.sendall(bytes.fromhex("2003000000e0028e00"))  # CONNACK, and DISCONNECT because of a takeover
+            wait_until(
+                "its complaint",
+                lambda: "(another client connected as hall-front: is a second agent running?)" in caplog.text,
+            )
+        publisher.close()
+
+
+@pytest.mark.parametrize(("steady_s", "complaints"), [(0.0, 3), (1e9, 1)], ids=["steady", "short"])
+def test_only_a_connection_that_lasted_is_worth_a_new_complaint_and_a_short_wait(
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture, steady_s: float, complaints: int
+) -> None:
+    publisher = Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK, steady_s=steady_s)
+    publisher.open(UNIT)
+    listener = Listener(publisher)
+    for number in range(1, 4):
+        wait_until("connected", lambda number=number: listener.has(Connected, number))  # type: ignore[misc]  # a lambda
+        publisher._connection.end.set()  # type: ignore[union-attr]  # it is connected
+    wait_until("connected again", lambda: listener.has(Connected, 4))
+    publisher.close()
+    assert caplog.text.count("is lost") == complaints
 
 
 # paho leaves a socket whose handshake failed to the garbage collector, which closes it and warns.
