@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,18 +52,26 @@ class MqttEndpoint:
 
 
 def parse_mqtt_url(url: str, tls: TlsFiles | None = None) -> MqttEndpoint:
-    """The endpoint an `mqtt://` or `mqtts://` URL names, the latter with `tls`; raises ConfigError."""
-    mend = f"--mqtt {url!r}: expected mqtt://[user[:password]@]host[:port] or mqtts://…"
+    """The endpoint an `mqtt://` or `mqtts://` URL names, the latter with `tls`; raises ConfigError.
+
+    Errors show neither user nor password.
+    """
+    shown = re.sub(r"(?<=//).*@|^[^/]*@", "…@", url)
+    mend = f"--mqtt {shown!r}: expected mqtt://[user[:password]@]host[:port] or mqtts://…"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
+        if "@" in url:  # what Python says may quote a password that has an unescaped / or [ in it
+            raise ConfigError(f"{mend}; what is special in a password is written as %2F and so on") from None
         raise ConfigError(f"{mend} ({error})") from error
+    if port == 0:
+        raise ConfigError(f"{mend}; port 0 is none")
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ConfigError(mend)
     return MqttEndpoint(
         host=parts.hostname,
-        port=port or _PORTS[parts.scheme],
+        port=_PORTS[parts.scheme] if port is None else port,
         tls=(tls or TlsFiles()) if parts.scheme == "mqtts" else None,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,

@@ -19,6 +19,31 @@ def test_a_password_is_never_printed() -> None:
     assert "secret" not in repr(endpoint) + str(endpoint)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://unit:secret@broker",
+        "mqtt://unit:secret@broker:99999",
+        "mqtt://unit:secret@broker/topic",
+        "mqtt://unit:secret/@broker",
+        "mqtt://unit:[secret@broker",
+        "mqtt://unit:secret@more@broker/x",
+        "unit:secret@broker",
+        "mqtt:unit:secret@broker",
+    ],
+)
+def test_an_error_does_not_print_the_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"--mqtt '[a-z:/]*…@broker.*expected mqtt://") as caught:
+        parse_mqtt_url(url)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_port_0_is_none() -> None:
+    with pytest.raises(ConfigError, match="port 0 is none"):
+        parse_mqtt_url("mqtt://broker:0")
+
+
 @pytest.mark.parametrize("url", ["", "broker:1883", "http://broker", "mqtt://", "mqtt://b:99999", "mqtt://b/topic"])
 def test_a_bad_broker_url_says_what_is_expected(url: str) -> None:
     with pytest.raises(ConfigError, match=r"expected mqtt://"):
