@@ -40,7 +40,8 @@ tried again, and do not keep the others from counting.
 With --record the raw signals of beam pairs and serial devices are kept in a ring of files; foyer replay DIR/SENSOR
 counts beams again as they were counted, also after crashes. A disk that is full pauses the recording, not the counting.
 
-exit codes: 0 stopped or done, 1 something could not be stored or fed, 2 bad input
+exit codes: 0 stopped or done; 1 something could not be stored or fed, or with --exit-when-done the collector refused an
+event; 2 bad input
 """
 
 
@@ -161,7 +162,9 @@ def run(options: argparse.Namespace, chips: Chips | None = None, clock: Clock | 
             unit.run((lambda: unit.idle) if options.exit_when_done else (lambda: False))
         finally:
             stored = unit.close()
-    return 0 if stored and not unit.failed else 1
+    if unit.rejected:
+        log.error("the collector refused %d of this run's events (the first: %s)", unit.rejected, unit.first_reason)
+    return 0 if stored and not unit.failed and not (options.exit_when_done and unit.rejected) else 1
 
 
 def _taps(options: argparse.Namespace) -> Taps:

@@ -135,16 +135,19 @@ class Outbox:
 
     def settle(
         self, done: Iterable[tuple[int, int]], rejected: Iterable[tuple[int, str]], wall_ns: int, now: Instant
-    ) -> None:
-        """The collector's word: `done` events may be forgotten, `rejected` ones are kept and not sent again."""
+    ) -> int:
+        """The collector's word: `done` events may be forgotten, `rejected` ones are kept and not sent again.
+
+        How many were rejected that were open until now.
+        """
         to = (
             "UPDATE event SET status = ?, reason = ?, settled_ns = ? "
             "WHERE seq BETWEEN ? AND ? AND status = 0 AND t_ns IS NOT NULL"
         )
-        for seq, reason in rejected:
-            self._change(now, to, 2, reason[:500], wall_ns, seq, seq)
+        refused = sum(self._change(now, to, 2, reason[:500], wall_ns, seq, seq) for seq, reason in rejected)
         for first, last in done:
             self._change(now, to, 1, None, wall_ns, first, last)
+        return refused
 
     def reopen(self, first: int, last: int, now: Instant) -> int:
         """Open events again that the collector had; how many there still were."""

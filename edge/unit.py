@@ -118,6 +118,9 @@ class Unit:
         self._look_ns = now.mono_ns
         self._refused_ns: int | None = None
         self._dropped_incoming = 0
+        self.rejected = 0
+        """How many events the collector has refused since this began."""
+        self.first_reason = ""
         self._sensors = self._make_sensors()
         self._link.open(self._identity())
 
@@ -356,7 +359,8 @@ class Unit:
             return
         for seq, reason in ack.rejected:
             log.warning("the collector refused event %d: %s", seq, reason)
-        self._outbox.settle(ack.done, ack.rejected, ack.now_ns, now)
+            self.first_reason = self.first_reason or reason
+        self.rejected += self._outbox.settle(ack.done, ack.rejected, ack.now_ns, now)
         self._delivery.settled(ack.done, ack.rejected)
 
     def _deliver(self, now: Instant) -> None:

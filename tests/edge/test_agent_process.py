@@ -39,6 +39,7 @@ class Collector:
         self.states: list[dict[str, Any]] = []
         self.health: list[dict[str, Any]] = []
         self.sendings = 0
+        self.refuse: set[int] = set()
         self.answering = threading.Event()
         self.answering.set()
         self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "collector", protocol=mqtt.MQTTv5)
@@ -65,8 +66,9 @@ class Collector:
             key = (batch["epoch"], event["seq"])
             assert self.events.setdefault(key, event) == event
         if self.answering.is_set():
-            done = [[event["seq"]] * 2 for event in batch["events"]]
-            word = {"epoch": batch["epoch"], "done": done, "rejected": [], "now_ns": time.time_ns()}
+            done = [[event["seq"]] * 2 for event in batch["events"] if event["seq"] not in self.refuse]
+            rejected = [[event["seq"], "no such hub"] for event in batch["events"] if event["seq"] in self.refuse]
+            word = {"epoch": batch["epoch"], "done": done, "rejected": rejected, "now_ns": time.time_ns()}
             client.publish(f"foyer/v1/{address.hub}/{address.unit}/ack", json.dumps(word), qos=1)
 
     def passages(self) -> list[dict[str, Any]]:
@@ -125,6 +127,16 @@ def test_a_recordings_passages_arrive_as_replay_prints_them(
         assert process.wait() == 0
     assert "was fed before and is not fed again; --again does so" in process.log.read_text(encoding="utf-8")
     assert len(collector.passages()) == PEOPLE
+
+
+def test_events_that_the_collector_refused_are_counted_and_make_the_exit_code(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    collector.refuse = {2, 5}
+    with unit(mosquitto, tmp_path, "--trace", f"front-beams={trace}", "--speed", "max", "--exit-when-done") as process:
+        assert process.wait() == 1
+    said = "foyer: the collector refused 2 of this run's events (the first: no such hub)"
+    assert said in process.log.read_text(encoding="utf-8").splitlines()
 
 
 def test_killed_in_mid_recording_again_and_again_it_neither_loses_nor_doubles(
