@@ -245,13 +245,16 @@ def _check_time(t_ns: int, now_ns: int) -> None:
 
 
 def _validated(raw: Any) -> Event:
-    if isinstance(raw, dict) and isinstance(raw.get("kind"), str) and raw["kind"] not in KINDS:
-        kind = raw["kind"][:40]
-        raise _Bad("unknown_kind", f"kind: {kind!r} is not known; known: {', '.join(KINDS)}")
+    if not isinstance(raw, dict):
+        raise _Bad("invalid", "event: is not a JSON object")
+    if "kind" not in raw:
+        raise _Bad("invalid", f"kind: is missing; known: {', '.join(KINDS)}")
+    if raw["kind"] not in KINDS:
+        raise _Bad("unknown_kind", f"kind: {raw['kind']!r:.40} is not known; known: {', '.join(KINDS)}")
     try:
         return event_adapter.validate_json(to_json(raw, inf_nan_mode="constants"))
     except ValidationError as error:
-        raise _Bad("invalid", explain(error)[0][:REASON_CHARS_MAX]) from error
+        raise _Bad("invalid", explain(error, root="event")[0][:REASON_CHARS_MAX]) from error
 
 
 def _parsed(model: type[_M], payload: bytes) -> _M:
@@ -272,7 +275,7 @@ def _why(error: ValidationError, payload: bytes) -> _Bad:
         return _Bad("version", f"v: {raw['v']!r:.40} is not a version that this collector knows (1)")
     if isinstance(raw.get("events"), list) and len(raw["events"]) > BATCH_EVENTS_MAX:
         return _Bad("too_many", f"batch of {len(raw['events'])} events; at most {BATCH_EVENTS_MAX} are allowed")
-    return _Bad("invalid", explain(error)[0][:REASON_CHARS_MAX])
+    return _Bad("invalid", explain(error, root="message")[0][:REASON_CHARS_MAX])
 
 
 def _whole(topic: str, address: Address | None, payload: bytes, bad: _Bad) -> Verdict:

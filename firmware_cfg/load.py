@@ -12,8 +12,15 @@ from pydantic import ValidationError
 
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.schema import Hub, Sensor, Stay
+from firmware_cfg.wire import EPOCH_PATTERN, FAULT_PATTERN, NAME_PATTERN
 
 EXAMPLE_FLEET = Path(__file__).parent / "hubs"
+
+_PATTERNS = {
+    NAME_PATTERN: "is no name: lower-case letters and digits, parted by single hyphens",
+    EPOCH_PATTERN: "is no epoch: 16 characters of 0-9 and a-f",
+    FAULT_PATTERN: "is no fault's name: lower-case letters and digits, parted by single underscores",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +82,12 @@ def load_hub(file: Path) -> Hub:
         raise ConfigError("\n".join(f"{file}: {line}" for line in explain(error, raw))) from error
 
 
-def explain(error: ValidationError, raw: Any = None) -> list[str]:
-    """One line a mistake: the key's path, what is wrong, what is allowed; which sensor, where the `raw` table tells."""
-    return [f"{_sensor(item['loc'], raw)}{_path(item['loc'])}: {_reason(item)}" for item in error.errors()]
+def explain(error: ValidationError, raw: Any = None, root: str = "file") -> list[str]:
+    """One line a mistake: the key's path, what is wrong, what is allowed; which sensor, where the `raw` table tells.
+
+    `root` is what the whole is called, where it is the whole that is wrong.
+    """
+    return [f"{_sensor(item['loc'], raw)}{_path(item['loc']) or root}: {_reason(item)}" for item in error.errors()]
 
 
 def _sensor(location: tuple[int | str, ...], raw: Any) -> str:
@@ -96,18 +106,19 @@ def _path(location: tuple[int | str, ...]) -> str:
         if at >= 2 and location[at - 2] == "sensors":  # noqa: PLR2004 - sensors, its index, then pydantic's own: the kind
             continue
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.lstrip(".") or "file"
+    return path.lstrip(".")
 
 
 def _reason(item: Any) -> str:
     given = repr(item.get("input"))
     context = item.get("ctx", {})
+    pattern = context.get("pattern")
     reasons = {
         "extra_forbidden": "no such key; check its spelling",
         "missing": "is missing",
         "literal_error": f"{given} is not allowed; allowed: {context.get('expected')}",
         "union_tag_invalid": f"kind {context.get('tag')!r} is not known; allowed: {context.get('expected_tags')}",
-        "string_pattern_mismatch": f"{given} is no name: lower-case letters and digits, parted by single hyphens",
+        "string_pattern_mismatch": f"{given} {_PATTERNS.get(str(pattern), f'does not match {pattern}')}",
         "value_error": str(context.get("error")),
     }
     return reasons.get(item["type"], f"{item['msg']} (given: {given})")

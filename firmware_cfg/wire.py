@@ -18,8 +18,12 @@ BATCH_EVENTS_MAX = 200
 BATCH_BYTES_MAX = 64 * 1024
 T_NS_MAX = 2**63 - 1
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
-Epoch = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+EPOCH_PATTERN = r"^[0-9a-f]{16}$"
+FAULT_PATTERN = r"^[a-z0-9]+(_[a-z0-9]+)*$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
+Epoch = Annotated[str, StringConstraints(pattern=EPOCH_PATTERN)]
 Nanoseconds = Annotated[int, Field(ge=0, le=T_NS_MAX)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Sequence = Annotated[int, Field(ge=1, le=2**53 - 1)]
@@ -95,7 +99,7 @@ class Fault(_Event):
     """Something is wrong (or no longer: `active` false). `first_seq`..`last_seq` were dropped on purpose: no hole."""
 
     kind: Literal["fault"]
-    fault: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$", max_length=64)]
+    fault: Annotated[str, StringConstraints(pattern=FAULT_PATTERN, max_length=64)]
     active: bool = True
     line: Annotated[str, Field(max_length=64)] | None = None
     detail: Annotated[str, Field(max_length=500)] = ""

@@ -100,6 +100,14 @@ def test_a_good_batch_is_stored_whole() -> None:
         (event(2, entrance="garden"), "entrance", "entrance 'garden' is not in hub 'north'"),
         (event(2, room="attic"), "room", "room 'attic' is not in hub 'north'"),
         (event(2, kind="selfie"), "unknown_kind", "kind: 'selfie' is not known; known: passage, counter"),
+        (event(2, kind=7), "unknown_kind", "kind: 7 is not known; known: passage, counter"),
+        (event(2, kind=...), "invalid", "kind: is missing; known: passage, counter"),
+        (event(2, sensor="Radar"), "invalid", "sensor: 'Radar' is no name: lower-case letters and digits"),
+        (
+            event(2, kind="fault", fault="lost-edges"),
+            "invalid",
+            "fault: 'lost-edges' is no fault's name: lower-case letters and digits, parted by single underscores",
+        ),
         (event(2, persons=0), "invalid", "persons"),
         (event(2, persons="1"), "invalid", "persons"),
         (event(2, direction=...), "invalid", "direction: is missing"),
@@ -124,6 +132,8 @@ def test_an_event_without_a_usable_seq_is_kept_all_the_same(raw: Any) -> None:
     (letter,) = verdict.dead
     assert letter.seqs == ()
     assert json.loads(letter.payload) == raw
+    if not isinstance(raw, dict):
+        assert letter.reason == "event: is not a JSON object"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +156,12 @@ def test_an_event_without_a_usable_seq_is_kept_all_the_same(raw: Any) -> None:
         (b"", "foyer/v1/north/door/events", "json", "is not JSON"),
         ([1], "foyer/v1/north/door/events", "invalid", "is not a JSON object"),
         (batch(event(), v=2), "foyer/v1/north/door/events", "version", "v: 2 is not a version"),
-        (batch(event(), epoch="x"), "foyer/v1/north/door/events", "invalid", "epoch"),
+        (
+            batch(event(), epoch="x"),
+            "foyer/v1/north/door/events",
+            "invalid",
+            "epoch: 'x' is no epoch: 16 characters of",
+        ),
         (batch(), "foyer/v1/north/door/events", "invalid", "events"),
         (batch(*map(event, range(1, 202))), "foyer/v1/north/door/events", "too_many", "201 events; at most 200"),
         (
