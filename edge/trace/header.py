@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from edge.counting import LINES
 from firmware_cfg.times import from_rfc3339, to_rfc3339
@@ -79,8 +79,12 @@ def from_json(known: Any) -> TraceHeader:
 
 def checked_header(t0: object, sensor: object, separation_m: object, levels: object) -> TraceHeader:
     """The header these make; raises ValueError saying which of them is wrong."""
-    if t0 is not None and not isinstance(t0, str):
-        raise ValueError(f"t0 {t0!r}: expected an RFC 3339 time such as 2026-03-02T09:00:00Z")
+    t0_ns = None
+    if t0 is not None:
+        try:
+            t0_ns = from_rfc3339(cast("str", t0))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"t0 {t0!r}: expected an RFC 3339 time such as 2026-03-02T09:00:00Z") from error
     if sensor is not None and not isinstance(sensor, str):
         raise ValueError(f"sensor {sensor!r}: expected a name")
     metres = None
@@ -97,7 +101,7 @@ def checked_header(t0: object, sensor: object, separation_m: object, levels: obj
                 f'levels {levels!r}: expected the lines\' levels before the first row, {{"outer": 0, "inner": 1}}'
             )
         start = (levels[0], levels[1])
-    return TraceHeader(None if t0 is None else from_rfc3339(t0), sensor, metres, start)
+    return TraceHeader(t0_ns, sensor, metres, start)
 
 
 def _segment(known: Any) -> Segment:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edge.counting import LINES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CSV_COLUMNS = "t_ns,line,level"
+_CSV_KEYS = ("t0", "sensor", "separation_m", "levels")
 _LINE_BYTES_MAX = 1 << 20
 _SHOWN_MAX = 80
 
@@ -128,18 +130,17 @@ class CsvReader(LinesReader):
     """`.csv`: comment lines `# key=value`, the columns' names, then edges."""
 
     def _read_header(self) -> TraceHeader:
-        known: dict[str, str] = {}
+        known: dict[str, object] = dict.fromkeys(_CSV_KEYS)
         while (text := self._next_line()) is not None and text.startswith("#"):
-            key, equals, value = text[1:].partition("=")
-            if equals:
-                known[key.strip()] = value.strip()
+            key, equals, value = (part.strip() for part in text[1:].partition("="))
+            if equals and key in _CSV_KEYS:
+                known[key] = _csv_known(key, value)
+                checked_header(**known)  # now, so that the error names this line
         if text is None:
             raise ValueError(f"the file is empty: expected the columns {_CSV_COLUMNS}")
         if text.strip() != _CSV_COLUMNS:
             raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} instead of the columns' names: expected {_CSV_COLUMNS}")
-        separation_m = float(known["separation_m"]) if "separation_m" in known else None
-        levels = [_csv_integer(level) for level in known["levels"].split(",")] if "levels" in known else None
-        return checked_header(known.get("t0"), known.get("sensor"), separation_m, levels)
+        return checked_header(**known)
 
     def _split(self, text: str) -> tuple[object, object, object]:
         cells = text.strip().split(",")
@@ -203,6 +204,16 @@ def _parse_json(text: str) -> Any:
         raise ValueError(f"{text.strip()[:_SHOWN_MAX]!r} is not JSON ({error.msg} at column {error.colno})") from error
     except RecursionError as error:
         raise ValueError("brackets nested too deep for a trace") from error
+
+
+def _csv_known(key: str, value: str) -> object:
+    """What a comment says of `key`, or the text as it is, for the check that names it."""
+    if key == "levels":
+        return [_csv_integer(level) for level in value.split(",")]
+    if key == "separation_m":
+        with suppress(ValueError):
+            return float(value)
+    return value
 
 
 def _csv_integer(cell: str) -> object:

@@ -252,7 +252,7 @@ def test_the_format_on_disk(tmp_path: Path) -> None:
         ("{}\n", ":1: the first line is no trace header"),
         ('{"foyer_trace": 2}\n', ":1: trace version 2: this program reads version 1"),
         ('{"foyer_trace": true}\n', ":1: trace version True"),
-        ('{"foyer_trace": 1, "t0": "yesterday"}\n', ":1: 'yesterday' is not an RFC 3339 time"),
+        ('{"foyer_trace": 1, "t0": "yesterday"}\n', ":1: t0 'yesterday': expected an RFC 3339 time"),
         ('{"foyer_trace": 1, "t0": 5}\n', ":1: t0 5: expected an RFC 3339 time"),
         ('{"foyer_trace": 1, "sensor": 5}\n', ":1: sensor 5: expected a name"),
         ('{"foyer_trace": 1, "separation_m": 0}\n', ":1: separation_m 0: expected metres"),
@@ -296,9 +296,10 @@ def test_bad_jsonl(tmp_path: Path, text: str, says: str) -> None:
     ("text", "says"),
     [
         ("1,outer,1\n", ":1: '1,outer,1' instead of the columns' names: expected t_ns,line,level"),
-        ("# separation_m=wide\nt_ns,line,level\n", "could not convert string to float: 'wide'"),
-        ("# separation_m=nan\nt_ns,line,level\n", "separation_m nan: expected metres"),
-        ("# levels=0,x\nt_ns,line,level\n", "levels [0, 'x']: expected the lines' levels"),
+        ("# separation_m=wide\n# sensor=a\nt_ns,line,level\n", ":1: separation_m 'wide': expected metres"),
+        ("# by hand\n# separation_m=nan\nt_ns,line,level\n", ":2: separation_m nan: expected metres"),
+        ("# levels=0,x\nt_ns,line,level\n", ":1: levels [0, 'x']: expected the lines' levels"),
+        ("# sensor=a\n# t0=yesterday\nt_ns,line,level\n", ":2: t0 'yesterday': expected an RFC 3339 time"),
         ("t_ns,line,level\n1,outer\n", ":2: '1,outer' is no row"),
         (
             "t_ns,line,level\n1,outer,1\n2,in",
