@@ -6,6 +6,7 @@ print results on stdout and everything else on stderr. Exit codes: 0 done, 1 don
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -32,7 +33,8 @@ app = typer.Typer(
 )
 def agent(context: typer.Context) -> None:
     """Run a unit: sensors in, MQTT out. The same as python -m edge, which this process becomes."""
-    os.execv(sys.executable, [sys.executable, "-m", "edge", *context.args])  # noqa: S606 - no shell, our own module
+    # -P: an edge.py that lies in the current folder is not ours.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "edge", *context.args])  # noqa: S606 - no shell, our own module
 
 
 @app.command()
@@ -178,12 +180,21 @@ def demo(
 
 
 def main() -> NoReturn:
-    """Run the command line; a FoyerError becomes one line on stderr and its exit code."""
+    """Run the command line; a FoyerError becomes one line on stderr and its exit code, and so does a full disk."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except FoyerError as error:
         print(f"foyer: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again at exit
+        print(f"foyer: {error.filename or 'the output'} cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
     sys.exit(0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import logging
 import math
@@ -74,26 +75,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _speed(text: str) -> float:
-    if text == "max":
-        return math.inf
-    speed = float(text)
-    if not (math.isfinite(speed) and speed > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number above 0 nor max")
-    return speed
+    return math.inf if text == "max" else _number(text, "neither a number above 0 nor max")
 
 
 def _above_zero(text: str) -> float:
-    number = float(text)
-    if not (math.isfinite(number) and number > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number
+    return _number(text, "not a number above 0")
+
+
+def _number(text: str, otherwise: str) -> float:
+    with contextlib.suppress(ValueError):
+        number = float(text)
+        if math.isfinite(number) and number > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is {otherwise}")
 
 
 def _mebibytes(text: str) -> int:
-    size = int(text)
-    if size < LIMIT_MIB_MIN:
-        raise argparse.ArgumentTypeError(f"{text!r}: at least {LIMIT_MIB_MIN} is needed")
-    return size
+    with contextlib.suppress(ValueError):
+        size = int(text)
+        if size >= LIMIT_MIB_MIN:
+            return size
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of MiB from {LIMIT_MIB_MIN} on")
 
 
 def recordings(options: argparse.Namespace, fleet: Fleet) -> dict[str, Replacement]:

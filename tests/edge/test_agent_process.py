@@ -278,6 +278,25 @@ def test_mistakes_are_told_in_one_line(
     assert printed.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--speed", "abc", "'abc' is neither a number above 0 nor max"),
+        ("--speed", "nan", "'nan' is neither a number above 0 nor max"),
+        ("--record-hours", "x", "'x' is not a number above 0"),
+        ("--record-mib", "1.5", "'1.5' is not a whole number of MiB from 1 on"),
+        ("--outbox-mib", "x", "'x' is not a whole number of MiB from 1 on"),
+        ("--outbox-mib", "0", "'0' is not a whole number of MiB from 1 on"),
+    ],
+)
+def test_an_option_says_which_values_it_takes(
+    option: str, value: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([option, value])
+    assert capsys.readouterr().err.endswith(f"argument {option}: {sentence}\n")
+
+
 def test_two_agents_do_not_share_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fleet_of(tmp_path / "fleet", HUB)
     arguments = ["--fleet", str(tmp_path / "fleet"), "--unit", "hall-front", "--mqtt", "mqtt://127.0.0.1:1"]
@@ -292,6 +311,13 @@ def test_the_help_explains_recordings_and_exit_codes(capsys: pytest.CaptureFixtu
         main(["--help"])
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("--trace", "--speed", "--state", "exit codes", "--exit-when-done"))
+
+
+def test_a_file_in_the_current_folder_is_not_run_in_the_agents_place(tmp_path: Path) -> None:
+    (tmp_path / "edge.py").write_text("print('not the agent')\n", encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "foyer", "agent", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("usage: foyer agent")
 
 
 def test_the_process_loads_only_what_it_needs(tmp_path: Path, trace: Path) -> None:
