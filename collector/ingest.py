@@ -17,10 +17,13 @@ from firmware_cfg.wire import (
     BATCH_EVENTS_MAX,
     KINDS,
     Address,
+    Counter,
     Event,
     EventBatch,
     Health,
+    Passage,
     RawBatch,
+    Role,
     State,
     WireModel,
     event_adapter,
@@ -31,6 +34,8 @@ EARLIEST_NS = 1_577_836_800 * NS_PER_S  # 2020-01-01: no unit is older
 AHEAD_NS_MAX = 3600 * NS_PER_S
 PARSED_BYTES_MAX = 1024 * 1024  # an oversized batch is still read for its sequence numbers, up to here
 REASON_CHARS_MAX = 300
+
+_COUNTED = (Passage, Counter)
 
 _M = TypeVar("_M", bound=WireModel)
 
@@ -68,13 +73,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A unit's stay at a hub, as integers and sets; None is in both sets, for what has no entrance or room."""
+    """A unit's stay at a hub, as integers and sets; None is in both sets, for what has no entrance or room.
+
+    `roles` has each sensor that is configured there.
+    """
 
     since_ns: int
     until_ns: int
     hub: str
     entrances: frozenset[str | None]
     rooms: frozenset[str | None]
+    roles: Mapping[str, Role]
 
 
 class _Bad(Exception):  # noqa: N818 - leaves this module only as a DeadLetter
@@ -129,13 +138,14 @@ class Ingest:
         if place is not None:
             low = max(place.since_ns, EARLIEST_NS)
             high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
-            hub, entrances, rooms = place.hub, place.entrances, place.rooms
+            hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
             for event in events:
                 if (
                     not low <= event.t_ns <= high
                     or event.hub != hub
                     or event.entrance not in entrances
                     or event.room not in rooms
+                    or (isinstance(event, _COUNTED) and (event.sensor not in roles or not _says_role(event)))
                 ):
                     break
             else:
@@ -158,8 +168,7 @@ class Ingest:
         for raw in events:
             try:
                 event = raw if isinstance(raw, WireModel) else _validated(raw)
-                self._check_place(address.unit, cast("Event", event), now_ns)
-                good.append(cast("Event", event))
+                good.append(self._placed(address.unit, cast("Event", event), now_ns))
             except _Bad as bad:
                 text = to_json(raw, by_alias=True, exclude_none=isinstance(raw, WireModel))
                 seq = raw.seq if isinstance(raw, WireModel) else _seq(raw)  # type: ignore[attr-defined]  # events have one
@@ -168,13 +177,22 @@ class Ingest:
         parcel = Parcel(address.unit, epoch, good) if good else None
         return Verdict(address=address, parcel=parcel, dead=tuple(dead))
 
-    def _check_place(self, unit: str, event: Event, now_ns: int) -> None:
+    def _placed(self, unit: str, event: Event, now_ns: int) -> Event:
+        """The event, whose role is the registry's where it does not say one."""
         _check_time(event.t_ns, now_ns)
         place = self._place(unit, event.hub, event.t_ns)
         if event.entrance not in place.entrances:
             raise _Bad("entrance", f"entrance {event.entrance!r} is not in hub {event.hub!r}")
         if event.room not in place.rooms:
             raise _Bad("room", f"room {event.room!r} is not in hub {event.hub!r}")
+        if not isinstance(event, _COUNTED):
+            return event
+        if event.sensor not in place.roles:
+            when = to_rfc3339(event.t_ns)
+            raise _Bad(
+                "sensor", f"sensor {event.sensor!r} is not configured at unit {unit!r} in hub {event.hub!r} at {when}"
+            )
+        return event if _says_role(event) else event.model_copy(update={"role": place.roles[event.sensor]})
 
     def _place(self, unit: str, hub: str, t_ns: int) -> _Place:
         place = self._current(unit, t_ns)
@@ -216,10 +234,15 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
             hub=hub.id,
             entrances=frozenset({None, *(entrance.id for entrance in hub.entrances)}),
             rooms=frozenset({None, *(room.id for room in hub.rooms)}),
+            roles={sensor.name: hub.role(sensor.entrance, sensor.name) for sensor in stay.sensors},
         )
         for hub, stay in fleet.stays(unit)
     ]
     return tuple(reversed(places))
+
+
+def _says_role(event: Passage | Counter) -> bool:
+    return "role" in event.model_fields_set
 
 
 def _within(report: Health, since_ns: int) -> Health:

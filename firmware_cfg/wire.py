@@ -54,7 +54,10 @@ class _Event(WireModel):
 
 
 class Passage(_Event):
-    """One crossing. `direction` is `unknown` while one beam is dead; lengths and speeds may not be known."""
+    """One crossing. `direction` is `unknown` while one beam is dead; lengths and speeds may not be known.
+
+    A `role` that is left out is the one that the collector's registry gives the sensor, here and in counters.
+    """
 
     kind: Literal["passage"]
     direction: Literal["in", "out", "unknown"]

@@ -29,7 +29,8 @@ def hub(name: str, *units: dict[str, Any]) -> Hub:
             "units": [
                 {
                     "sensors": [
-                        {"name": "beams", "kind": "beam-pair", "entrance": "front", "outer_pin": 17, "inner_pin": 27}
+                        {"name": "beams", "kind": "beam-pair", "entrance": "front", "outer_pin": 17, "inner_pin": 27},
+                        {"name": "radar", "kind": "terabee-evo", "entrance": "front", "port": "/dev/ttyUSB0"},
                     ]
                 }
                 | unit
@@ -99,6 +100,7 @@ def test_a_good_batch_is_stored_whole() -> None:
         (event(2, hub="nowhere"), "place", "it was at 'north'"),
         (event(2, entrance="garden"), "entrance", "entrance 'garden' is not in hub 'north'"),
         (event(2, room="attic"), "room", "room 'attic' is not in hub 'north'"),
+        (event(2, sensor="bogus"), "sensor", "sensor 'bogus' is not configured at unit 'door' in hub 'north' at 2026-"),
         (event(2, kind="selfie"), "unknown_kind", "kind: 'selfie' is not known; known: passage, counter"),
         (event(2, kind=7), "unknown_kind", "kind: 7 is not known; known: passage, counter"),
         (event(2, kind=...), "invalid", "kind: is missing; known: passage, counter"),
@@ -212,6 +214,32 @@ def test_a_unit_that_moves_is_where_the_registry_says_at_that_time() -> None:
     assert stored_seqs(verdict) == [1, 4]
     assert dead_seqs(verdict) == [2, 3, 5]
     assert "it was nowhere" in verdict.dead[1].reason
+
+
+def counted(seq: int, **fields: Any) -> dict[str, Any]:
+    counts = {"in": 1, "out": 0, "raw_in": 1, "raw_out": 0}
+    return event(seq, kind="counter", direction=...) | counts | fields
+
+
+def test_a_role_is_the_events_own_or_else_the_registrys() -> None:
+    verdict = judge(
+        batch(
+            event(1),
+            event(2, role="reference"),
+            event(3, sensor="radar"),
+            event(4, sensor="radar", role="counting"),
+            counted(5, sensor="radar"),
+        )
+    )
+    assert verdict.dead == ()
+    assert verdict.parcel is not None
+    roles = [getattr(found, "role", None) for found in verdict.parcel.events]
+    assert roles == ["counting", "reference", "reference", "counting", "reference"]
+
+
+def test_what_a_sensor_says_of_itself_needs_no_place_in_the_registry() -> None:
+    fault = event(1, kind="fault", fault="unplugged", sensor="former", direction=..., entrance=...)
+    assert stored_seqs(judge(batch(fault))) == [1]
 
 
 def health(**fields: Any) -> dict[str, Any]:
