@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -105,11 +106,12 @@ def test_a_power_cut_loses_nothing_that_the_broker_has(command: Command, mosquit
 def test_it_listens_only_where_told(command: Command) -> None:
     process = command()
     until(command.well, "serving")
-    inodes = {
-        link.readlink().name[8:-1]
-        for link in Path(f"/proc/{process.pid}/fd").iterdir()
-        if link.readlink().name.startswith("socket:")
-    }
+    inodes = set()
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            name = link.readlink().name
+            if name.startswith("socket:"):
+                inodes.add(name[8:-1])
     tables = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()]
     listening = [row[1] for row in tables if row[3] == "0A" and row[9] in inodes]
     assert listening == [f"0100007F:{command.port:04X}"]
