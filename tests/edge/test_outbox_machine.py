@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -18,6 +19,8 @@ from edge.drafts import Draft, Mark
 from edge.dropping import DECLARATION
 from edge.outbox import Outbox, OutboxSettings
 from firmware_cfg.times import NS_PER_S
+
+pytestmark = pytest.mark.timeout(400)  # a minute on idle cores; hypothesis reports being cut short as flakiness
 
 T0_NS = 1_780_000_000 * NS_PER_S
 KINDS = ("passage", "fault", "counter")
