@@ -29,10 +29,21 @@ class DayEvent:
     body: str
 
 
-def unit_day(hub: Hub, stay: Stay, day: date, visits: list[Visit], seed: int) -> list[DayEvent]:
+def sensors_there(hub: Hub, stay: Stay, *, second_counts: bool) -> list[Sensor]:
+    """The unit's sensors, with or without those that only count a second time."""
+
+    def is_second(sensor: Sensor) -> bool:
+        return sensor.entrance is not None and hub.role(sensor.entrance, sensor.name) == "reference"
+
+    return [sensor for sensor in stay.sensors if second_counts or not is_second(sensor)]
+
+
+def unit_day(
+    hub: Hub, stay: Stay, day: date, visits: list[Visit], seed: int, *, second_counts: bool = True
+) -> list[DayEvent]:
     """The events of that unit on that local day in the order of time; times are unique per sensor and kind."""
     found: list[DayEvent] = []
-    for sensor in stay.sensors:
+    for sensor in sensors_there(hub, stay, second_counts=second_counts):
         rng = random.Random(f"{seed}/{stay.id}/{sensor.name}/{day}")  # noqa: S311 - a simulation
         makes = _counted if sensor.entrance is not None and not isinstance(sensor, Cabinet) else _kinds()[sensor.kind]
         last_ns = -1
@@ -42,10 +53,11 @@ def unit_day(hub: Hub, stay: Stay, day: date, visits: list[Visit], seed: int) ->
     return sorted(found)
 
 
-def crossings_seen(hub: Hub, stay: Stay, visits: list[Visit]) -> int:
+def crossings_seen(hub: Hub, stay: Stay, visits: list[Visit], *, second_counts: bool = True) -> int:
     """About how many passages that makes: one for each crossing and sensor that sees single persons."""
     entrances = [entrance.id for entrance in hub.entrances]
-    seen_by = [sensor.entrance for sensor in stay.sensors if isinstance(sensor, BeamPair | RadarLine)]
+    there = sensors_there(hub, stay, second_counts=second_counts)
+    seen_by = [sensor.entrance for sensor in there if isinstance(sensor, BeamPair | RadarLine)]
     return sum(seen_by.count(entrances[by]) for visit in visits for by in (visit.in_by, visit.out_by))
 
 
