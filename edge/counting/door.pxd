@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 from edge.counting.pulses cimport Beam
 from edge.counting.window cimport Window
 
+
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 

@@ -31,7 +31,7 @@ except NameError:
     SOURCE_SHA256 = ""
 
 _FOREVER_NS = FOREVER_NS
-_SNAPSHOT_VERSION = 1
+_SNAPSHOT_VERSION = 2
 
 
 class Door:
@@ -170,6 +170,6 @@ class Door:
             door.outer.restore(snapshot["beams"][0])
             door.inner.restore(snapshot["beams"][1])
             door.window.restore(snapshot["window"])
-        except (KeyError, IndexError, TypeError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door

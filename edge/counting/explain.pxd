@@ -1,54 +1,55 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from edge.counting.bodies cimport Measure
+from edge.counting.company cimport arm_density, arm_gap, arm_shorter, arrive, piece_density, piece_gap, piece_shorter
+from edge.counting.habits cimport Habits, below, fellow_density, lag_density, normal
+from edge.counting.hypotheses cimport Body, Hypothesis, Pulses, Stay
+
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int _SPAN_MAX
-cdef int64_t _SIMULTANEOUS_NS
-cdef double _ORPHAN_COST, _WANDERER_COST, _WANDERER_PULSE_COST, _OPEN_WANDERER_COST, _YOUNG_ORPHAN_COST, _IMPOSSIBLE_COST
-cdef double _DISAGREEMENT_SD, _LAG_SD_NS, _SPEED_M_S, _SPEED_LOG_SD, _LENGTH_M, _LENGTH_LOG_SD, _PRIOR_COST_MAX
-cdef double _PART_RATIO, _CONFIDENCE_MAX, _CONFIDENCE_COST
+cdef int _KEPT, NOBODY, PART, PERSON, WANDERER, WIDTH_BOUNDED, WIDTH_SEEN, WIDTH_UNSEEN
+cdef double FOREVER_S, ARM_M_MAX
+cdef double _PERSON_RATE, _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _LONE_EDGE, _LONE_PART, _OPEN_PULSE
+cdef double _SLOWEST_M_S, _BODY_S, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M, _COVER_SD_S, _NEVER
+cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES
 
-cdef class Step:
-    cdef readonly int first0, end0, first1, end1, direction
-    cdef readonly double cost
-    cdef readonly bint matched
+cdef class Search:
+    cdef readonly Pulses pulses
+    cdef readonly Habits habits
+    cdef readonly Measure measure
+    cdef readonly int came
+    cdef readonly double reach_s
+    cdef readonly list edge_line, edge_pulse, edge_fall, rise_bit, fall_bit, found, waiting
 
-cdef class Explanation:
-    cdef readonly int line0, open0, open1
-    cdef readonly bint alike
-    cdef readonly list rise0, fall0, rise1, fall1, steps
-    cdef readonly double separation_m
-    cdef readonly int64_t gap_ns_max, now_ns
+    @cython.locals(mask=int64_t, edge=int)
+    cdef void _keep(self, Hypothesis hypothesis) except *
+    @cython.locals(new=Hypothesis, old=Hypothesis, kept=list)
+    cdef list _best(self, list waiting)
+    @cython.locals(line=int, pulse=int, fall_bit=int64_t, fall_free=bint)
+    cdef void _expand(self, Hypothesis hypothesis, int edge) except *
+    @cython.locals(line=int, pulse=int, body=Body, cost=double, long_s=double, density=double, mask=int64_t)
+    cdef void _nobody(self, Hypothesis hypothesis, int edge, bint fall_free) except *
+    @cython.locals(stay=Stay, last=int, left_s=double, gain=double, index=int, line=int, pulse=int, rise_s=double, fall_s=double, bits=int64_t, body=Body, grown=Hypothesis)
+    cdef void _wander(self, Hypothesis hypothesis, int edge, int came) except *
+    @cython.locals(gain=double, speed=double)
+    cdef double _as_walked(self, double lag_s, double width_s) except? -1
+    @cython.locals(other=int, rises=list, falls=list, rise_s=double, fall_s=double, mask=int64_t, facing=int, rise_bit=int64_t, fall_bit=int64_t, rise_free=bint, fall_free=bint, theirs=int, bits=int64_t, first=int, possible=bint, rise=double, fall=double)
+    cdef void _bodies(self, Hypothesis hypothesis, int line, int pulse, int own) except *
+    @cython.locals(near=Body, against=Body, measure=Measure, lag_s=double, separation=double, speed=double, edges=int, rest=int64_t, body=Body, arrival=double, person=double, arm=double, piece=double, alone=double, company=double, lag=double, begins=double)
+    cdef void _classes(self, Hypothesis hypothesis, int first, int line, int pulse, int facing, int64_t mask) except *
+    @cython.locals(line=int, pulse=int, facing=int, person=double, arm=double, piece=double, measure=Measure, first=int, body=Body, joined=Body, speed=double, half_s=double, gap_m=double, lag_log=double, arm_link=double, piece_link=double, joins=double, link=double)
+    cdef void _join(self, Hypothesis hypothesis, Body near, tuple place, tuple densities, int64_t mask, int edges) except *
+    @cython.locals(measure=Measure, body=Body, speed=double)
+    cdef Body _body(self, int kind, int first, int line, int pulse, int facing, Hypothesis hypothesis)
+    @cython.locals(grown=Hypothesis)
+    cdef void _add_person(self, Hypothesis hypothesis, Body body, double gain, int64_t mask, int edges, Body parts) except *
+    @cython.locals(worst=double, line=int, pulse=int, bits=int64_t, wide_s=double, variance=double, part=Body, low=int, high=int, short_s=double)
+    cdef void _cover(self, Hypothesis grown, Body body, int64_t mask) except *
+    @cython.locals(grown=Hypothesis)
+    cdef void _add_part(self, Hypothesis hypothesis, Body body, double density, int64_t mask, int edges, Body near) except *
 
-    cdef double _orphan_cost(self, bint is_open, int64_t fall_ns) except -1
-
-    @cython.locals(count0=int, count1=int, width=int, i=int, j=int, target=int, cost=double, best=list, last=list, step=Step)
-    cdef list _cover(self)
-
-    @cython.locals(end0=int, end1=int, steps=list)
-    cdef list _steps_from(self, int i, int j, int count0, int count1)
-
-    @cython.locals(rise_lag=int64_t, fall_lag=int64_t, gap_ns=int64_t, lags_ns=double, disagreement=double, jitter=double, cost=double, step=Step)
-    cdef void _add_match(self, list steps, int i, int j) except *
-
-    @cython.locals(speed=double, length=double)
-    cdef double _prior_cost(self, double lag_ns, double width_ns) except -1
-
-    @cython.locals(reach=int64_t, rise=int64_t, fall=int64_t)
-    cdef bint _touching(self, int i, int end0, int j, int end1) except -1
-
-    @cython.locals(cost=double, step=Step, came=int64_t, left=int64_t)
-    cdef Step _wanderer(self, int i, int end0, int j, int end1)
-
-    cpdef int64_t oldest_fall_ns(self, Step step) except -1
-    cpdef bint is_open(self, Step step)
-    @cython.locals(i=int, j=int)
-    cpdef double width_ns(self, Step step) except -1
-
-    @cython.locals(widest=Step, step=Step, before=Step, end=int, width=double, other=double, close=double, gap0=int64_t, gap1=int64_t)
-    cpdef int body_end(self, int index) except -1
-
-    @cython.locals(step=Step, part=int, rise0=int64_t, fall0=int64_t, rise1=int64_t, fall1=int64_t, lag_ns=double)
-    cpdef object passage(self, int index, int end)
+cpdef double _rank(Hypothesis hypothesis) except? -1
+@cython.locals(total=double, index=int)
+cdef double _wander_density(list times) except? -1

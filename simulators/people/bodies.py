@@ -117,16 +117,18 @@ def wave(phase: float) -> float:
     return height if part < 0.5 else -height  # noqa: PLR2004 - half a period
 
 
-def walk(draw: Draw, start_s: float, separation_m: float, speed_m_s: float, inward: bool) -> Way:
+def walk(
+    draw: Draw, start_s: float, separation_m: float, speed_m_s: float, inward: bool, approach_m: float = APPROACH_M
+) -> Way:
     """From one side to the other: `speed_m_s` in the middle, a little slower or faster before and beyond, with a gait.
 
-    Whatever the separation, the middle of the door is reached `(separation_m / 2 + APPROACH_M) / speed_m_s` after the
+    Whatever the separation, the middle of the door is reached `(separation_m / 2 + approach_m) / speed_m_s` after the
     start.
     """
-    middle_m, far_m = separation_m / 2, separation_m / 2 + APPROACH_M
+    middle_m, far_m = separation_m / 2, separation_m / 2 + approach_m
     sign = 1.0 if inward else -1.0
     half_s = far_m / speed_m_s
-    change_m_s2 = draw.normal(0.0, 0.06, -0.2, 0.2) * speed_m_s * speed_m_s / APPROACH_M
+    change_m_s2 = draw.normal(0.0, 0.06, -0.2, 0.2) * speed_m_s * speed_m_s / approach_m
     phase = draw.between(0.0, 1.0)
     # A parabola's steepest slope is 8 times its height a period.
     sway_m = draw.between(*_SWAY) * speed_m_s / (8.0 * _STEPS_HZ)

@@ -16,6 +16,7 @@ _GAP_M = (0.15, 0.8)
 _STAGGER_SD_M = 0.25
 _OVERLAP_S = 0.6
 _INTO_M = 0.03
+_WHEELS_APPROACH_M = 2.0  # what is drawn a metre behind has gone, too, when the walk ends
 
 
 def _sign(way: Way) -> float:
@@ -133,7 +134,7 @@ def loiter_or_pass(draw: Draw, start_s: float, separation_m: float) -> list[Body
 def wheels(draw: Draw, start_s: float, separation_m: float) -> list[Body]:
     """A pram or trolley before its person, a trolley drawn behind, or a wheelchair: 0.5 to 1.1 m long, with gaps."""
     inward = draw.chance(0.5)
-    way = walk(draw, start_s, separation_m, draw.normal(1.05, 0.2, 0.5, 1.8), inward)
+    way = walk(draw, start_s, separation_m, draw.normal(1.05, 0.2, 0.5, 1.8), inward, _WHEELS_APPROACH_M)
     forwards = 1.0 if inward else -1.0
     kind = draw.between(0.0, 1.0)
     if kind < 0.3:  # noqa: PLR2004 - the share of wheelchairs

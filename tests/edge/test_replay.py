@@ -72,7 +72,7 @@ def test_table() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     head, passage, blank, totals, faults = done.stdout.splitlines()
     assert head.split() == ["time", "way", "persons", "speed", "m/s", "length", "m", "confidence"]
-    assert passage.split() == ["2026-03-02T09:00:01.16Z", "in", "1", "1.33", "0.31", "0.99"]
+    assert passage.split() == ["2026-03-02T09:00:01.16Z", "in", "1", "1.33", "0.31", "0.98"]
     assert blank == ""
     assert totals == "5 edges: 1 in, 0 out"
     assert faults == "1 x repeated_level on outer"
@@ -82,7 +82,7 @@ def test_table_without_a_date(tmp_path: Path) -> None:
     path = tmp_path / "undated.csv"
     edges = "1000000000,outer,1\n1090000000,inner,1\n1230000000,outer,0\n1320000000,inner,0\n"
     path.write_text(f"t_ns,line,level\n{edges}")
-    assert foyer("replay", path).stdout.splitlines()[1].split() == ["1.160", "s", "in", "1", "-", "-", "0.99"]
+    assert foyer("replay", path).stdout.splitlines()[1].split() == ["1.160", "s", "in", "1", "-", "-", "0.98"]
 
 
 def test_a_date_beyond_the_calendar(tmp_path: Path) -> None:

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 WINDOW_NS = 300 * 1_000_000_000
 
-AT_LEAST = {"singles": 0.95, "chatter": 0.95, "turn-backs": 0.94, "followers": 0.95}
+AT_LEAST = {
+    "singles": 0.99,
+    "chatter": 0.99,
+    "followers": 0.97,
+    "opposite": 0.9,
+    "turn-backs": 0.92,
+    "loiterers": 0.95,
+    "wheels": 0.85,
+    "abreast": 0.87,
+    "busy": 0.9,
+}
+"""For doors of two hours, most of which they learn in."""
 
 
 def score(core: ModuleType, scenario: str, seed: int, separation_m: float, known: bool = True) -> float:
@@ -24,7 +35,7 @@ def score(core: ModuleType, scenario: str, seed: int, separation_m: float, known
     found: list[Passage] = []
     difference: Counter[tuple[int, str]] = Counter()
     crossings = 0
-    for event in simulate(scenario, seed, 2.0, separation_m):
+    for event in simulate(scenario, seed, 0.5 if scenario == "busy" else 2.0, separation_m):
         if isinstance(event, BeamEdge):
             found += door.feed(*event)
         else:
@@ -43,10 +54,18 @@ def test_score(core: ModuleType, scenario: str, seed: int) -> None:
 
 @pytest.mark.parametrize("scenario", AT_LEAST)
 def test_score_where_nobody_measured_the_separation(core: ModuleType, scenario: str) -> None:
-    assert score(core, scenario, 4, 0.12, known=False) >= AT_LEAST[scenario]
+    assert score(core, scenario, 4, 0.12, known=False) >= AT_LEAST[scenario] - 0.05
 
 
 @pytest.mark.parametrize("scenario", ["singles", "followers"])
 @pytest.mark.parametrize("separation_m", [0.05, 0.3, 0.6])
 def test_score_of_other_separations(core: ModuleType, scenario: str, separation_m: float) -> None:
-    assert score(core, scenario, 5, separation_m) >= AT_LEAST[scenario]
+    assert score(core, scenario, 5, separation_m) >= AT_LEAST[scenario] - 0.02
+
+
+@pytest.mark.parametrize("scenario", ["glitch-night", "standing"])
+@pytest.mark.parametrize("separation_m", [0.08, 0.12])
+def test_nobody_is_counted_where_nobody_passes(core: ModuleType, scenario: str, separation_m: float) -> None:
+    door = core.Door(DoorSettings(separation_m))
+    found = [item for event in simulate(scenario, 6, 2.0, separation_m) for item in door.feed(*event)]
+    assert [item for item in found + door.finish() if isinstance(item, Passage)] == []

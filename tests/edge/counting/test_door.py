@@ -138,7 +138,7 @@ def test_what_comes_out_is_sound(core: ModuleType, edges: Stream, door: DoorSett
         assert 0 <= passage.confidence <= 1
         assert (passage.speed_m_s is None) == (passage.length_m is None)
         assert passage.speed_m_s is None or (door.separation_m is not None and passage.speed_m_s > 0)
-    assert 4 * len(passages(found)) <= len(edges)
+    assert 2 * len(passages(found)) <= len(edges)  # two bodies may look like one pulse on each line
 
 
 @given(streams(), SETTINGS)
@@ -275,9 +275,9 @@ def test_a_clean_passage_is_told_early(core: ModuleType) -> None:
     "snapshot",
     [
         {},
-        {"version": 2},
         {"version": 1},
-        {"version": 1, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
+        {"version": 2},
+        {"version": 2, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
     ],
 )
 def test_no_snapshot_is_refused(core: ModuleType, snapshot: dict[str, Any]) -> None:

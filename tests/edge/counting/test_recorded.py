@@ -59,6 +59,25 @@ def test_tidos_doors_count_alike_in_both_builds(core: ModuleType, name: str) -> 
     assert len(found) >= (1 if len(edges) > 8 else 0)
 
 
+@pytest.mark.parametrize(
+    ("name", "crossings", "inside"),
+    [("lecture", 2, 9), ("lunch_meeting_1", 25, 0), ("lunch_meeting_2", 8, 12), ("edge_cases", 24, 6)],
+)
+def test_tidos_totals(core: ModuleType, name: str, crossings: int, inside: int) -> None:
+    """Both doors of the room, the separation unknown and no setting changed; nobody leaves who is not inside."""
+    found: list[Passage] = []
+    for number in (1, 2):
+        door = core.Door(DoorSettings())
+        path = f"tidos/{name}_sensor_{number}.csv"
+        rows = [[round(float(row["t_ms"]) * MS), int(row["b"]), int(row["a"])] for row in recording(path)]
+        items = [item for edge in changes(rows) for item in door.feed(*edge)] + door.finish()
+        found += [item for item in items if isinstance(item, Passage)]
+    assert abs(sum(passage.persons for passage in found) - crossings) <= 1
+    for passage in sorted(found, key=lambda item: item.t_ns):
+        inside += passage.persons if passage.direction == "in" else -passage.persons
+        assert inside >= 0
+
+
 def test_a_minute_clocks_pulses(pulses: ModuleType) -> None:
     rows = recording("sigrok/dcf77_120s.csv")
     beam = pulses.Beam(50 * MS, 0)

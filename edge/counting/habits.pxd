@@ -1,0 +1,43 @@
+cimport cython
+
+cdef extern from *:
+    const char* FOYER_SOURCE_SHA256
+
+cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
+cdef double _BRISK_SHARE, _BRISK_LOG, _BRISK_SD, _SLOW_SHARE, _SLOW_LOG, _SLOW_SD, _ODD_SPEED, _FELLOW_SD, _FELLOW_SHARE
+cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_SHARE, _ODD_LENGTH, _CHAIR_SHARE, _LENGTH_M_MIN, _TINY, _DOUBT_LOG
+cdef double _CHAIR_M_MIN, _CHAIR_M_MAX
+cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_FIRST, _LEARN_LEAST
+cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
+cdef int _FIRST
+
+@cython.locals(z=double)
+cpdef double normal(double x, double mean, double sd) except -1
+cpdef double below(double x, double mean, double sd) except -1
+@cython.locals(speed=double, brisk=double, slow=double)
+cpdef double lag_density(double lag_s, double separation_m) except -1
+@cython.locals(alike=double)
+cpdef double fellow_density(double lag_s, double other_lag_s, double separation_m) except -1
+@cython.locals(stagger_m=double, noise=double, spread=double, ahead=double)
+cpdef double pair_length_density(double length_m) except -1
+
+cdef double _share(double share) except -1
+
+cdef class Traits:
+    cdef public double follows, abreast, meets, wanders, arm, wheels
+
+cdef class Habits:
+    cdef public double given_m, separation_m, low_log, follow, abreast, opposite, wander, arm, wheel
+    cdef readonly int clean
+    cdef readonly double people
+
+    @cython.locals(torso=double, more=double, chair=double)
+    cpdef double length_density(self, double length_m) except -1
+    @cython.locals(torso=double)
+    cpdef double shorter(self, double length_m) except -1
+    @cython.locals(pair=double)
+    cpdef double pair_chance(self, double length_m) except -1
+    @cython.locals(ratio_log=double, step=double, pace=double, metres=double)
+    cpdef void learn_scale(self, double lag_s, double width_s) except *
+    @cython.locals(pace=double, first=double)
+    cpdef void learn(self, Traits person, double weight) except *

@@ -1,0 +1,196 @@
+"""What a door knows of its people: how fast, how long and how close they are, and what it learns of that as it goes.
+
+Compiled by Cython with the types in `habits.pxd`; the same source runs uncompiled.
+
+Densities are in SI units. A body's *lag* is the time from one beam to the other, its *width* the time it blocks one;
+`separation / lag` is its speed and `speed x width` its length.
+"""
+
+from __future__ import annotations
+
+from math import erf, exp, log, sqrt
+from typing import Any
+
+try:
+    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
+except NameError:
+    SOURCE_SHA256 = ""
+
+_PER_ROOT_TWO_PI = 0.3989422804014327
+_PER_ROOT_TWO = 0.7071067811865476
+
+# Walkers, and slower ones: children, the elderly, those with something in their hands.
+_BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
+_SLOW_SHARE, _SLOW_LOG, _SLOW_SD = 0.2, -0.16, 0.33
+_ODD_SPEED = 1e-5
+_FELLOW_SD = 0.06  # companions keep the same speed, as a log ratio
+_FELLOW_SHARE = 0.8
+
+# A body's length; now and then an arm or a bag adds to it, or it sits in a chair.
+_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.045, 0.98
+_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.02
+_CHAIR_M_MIN, _CHAIR_M_MAX = 0.35, 1.15
+_CHAIR_SHARE = 0.3  # of wheels that somebody sits in
+_ODD_LENGTH = 1e-3
+_LENGTH_M_MIN, _TINY = 0.1, 1e-7
+
+_LOW_LENGTH_M = 0.262  # one person in five is shorter: a share of pairs or prams hardly moves it
+_LOW_SHARE = 0.2
+_FIRST = 8
+_UNKNOWN_SEPARATION_M = 0.12
+_LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
+_DOUBT_LOG = 0.22
+_SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
+
+_STAGGER_SD_M = 0.25
+_MEMORY, _PRIOR_PEOPLE = 0.01, 12.0
+_SHARE_MIN, _SHARE_MAX = 0.002, 0.75
+
+
+def normal(x: float, mean: float, sd: float) -> float:
+    z = (x - mean) / sd
+    return _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
+
+
+def below(x: float, mean: float, sd: float) -> float:
+    """The probability that a normal variable is less than `x`."""
+    return 0.5 * (1.0 + erf((x - mean) / sd * _PER_ROOT_TWO))
+
+
+def lag_density(lag_s: float, separation_m: float) -> float:
+    """Of someone alone, per second."""
+    speed = log(separation_m / lag_s)
+    brisk = _BRISK_SHARE * normal(speed, _BRISK_LOG, _BRISK_SD)
+    slow = _SLOW_SHARE * normal(speed, _SLOW_LOG, _SLOW_SD)
+    return (brisk + slow + _ODD_SPEED) / lag_s
+
+
+def fellow_density(lag_s: float, other_lag_s: float, separation_m: float) -> float:
+    """Of someone in company of another of that lag, per second."""
+    alike = normal(log(lag_s / other_lag_s), 0.0, _FELLOW_SD) / lag_s
+    return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * lag_density(lag_s, separation_m)
+
+
+def pair_length_density(length_m: float) -> float:
+    """Of two people abreast who look like one body: a length and their stagger, per metre."""
+    stagger_m = length_m - _LENGTH_M
+    noise = 0.5 * _LENGTH_SD_M * _LENGTH_SD_M  # of the mean of two bodies
+    spread = sqrt(_STAGGER_SD_M * _STAGGER_SD_M + noise)
+    ahead = below(stagger_m * _STAGGER_SD_M / (sqrt(noise) * spread), 0.0, 1.0)
+    return 2.0 * normal(stagger_m, 0.0, spread) * ahead
+
+
+def _share(share: float) -> float:
+    return min(_SHARE_MAX, max(_SHARE_MIN, share))
+
+
+class Traits:
+    """The chances that a person followed another, was abreast of one, met one, wandered, had an arm or wheels apart."""
+
+    __slots__ = ("abreast", "arm", "follows", "meets", "wanders", "wheels")
+
+    def __init__(self) -> None:
+        self.follows = self.abreast = self.meets = self.wanders = self.arm = self.wheels = 0.0
+
+
+class Habits:
+    """What is learned at one door. `separation_m` is what lags and widths say, whatever was measured.
+
+    Shares are of people who come alone or first: after whom one follows closely, with whom one walks abreast, whom one
+    meets coming the other way; who wander (turn back, loiter), have an arm or bag apart, or wheels.
+    """
+
+    __slots__ = (
+        "abreast",
+        "arm",
+        "clean",
+        "follow",
+        "given_m",
+        "low_log",
+        "opposite",
+        "people",
+        "separation_m",
+        "wander",
+        "wheel",
+    )
+
+    def __init__(self, separation_m: float | None) -> None:
+        self.given_m = 0.0 if separation_m is None else separation_m
+        self.separation_m = _UNKNOWN_SEPARATION_M if separation_m is None else separation_m
+        self.low_log = log(_LOW_LENGTH_M / self.separation_m)
+        self.clean = 0
+        self.people = 0.0
+        self.follow = 0.1
+        self.abreast = 0.04
+        self.opposite = 0.05
+        self.wander = 0.05
+        self.arm = 0.15
+        self.wheel = 0.03
+
+    def length_density(self, length_m: float) -> float:
+        """Of a person's body, per metre."""
+        if length_m < _LENGTH_M_MIN:
+            return _TINY
+        torso = _LENGTH_SHARE * normal(length_m, _LENGTH_M, _LENGTH_SD_M)
+        more = _MORE_SHARE * normal(length_m, _MORE_M, _MORE_SD_M)
+        chair = (
+            _CHAIR_SHARE * self.wheel / (_CHAIR_M_MAX - _CHAIR_M_MIN) if _CHAIR_M_MIN < length_m < _CHAIR_M_MAX else 0.0
+        )
+        return torso + more + chair + _ODD_LENGTH
+
+    def shorter(self, length_m: float) -> float:
+        """The probability that a person's body is shorter."""
+        torso = _LENGTH_SHARE * below(length_m, _LENGTH_M, _LENGTH_SD_M)
+        return torso + _MORE_SHARE * below(length_m, _MORE_M, _MORE_SD_M) + _TINY
+
+    def pair_chance(self, length_m: float) -> float:
+        """The probability that what looks like one body of that length is two people abreast."""
+        pair = self.abreast / (1.0 - self.abreast) * pair_length_density(length_m)
+        return pair / (pair + self.length_density(length_m))
+
+    def learn_scale(self, lag_s: float, width_s: float) -> None:
+        """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
+        ratio_log = log(width_s / lag_s)
+        self.clean = min(self.clean + 1, 1_000_000)
+        if self.given_m == 0.0 and self.clean <= _FIRST:
+            step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
+        else:
+            pace = max(_LEARN_LEAST, _LEARN_FIRST if self.given_m > 0.0 else 0.6 / self.clean)
+            step = pace * (_LOW_SHARE - (1.0 if ratio_log < self.low_log else 0.0))
+        self.low_log += step
+        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, _LOW_LENGTH_M / exp(self.low_log)))
+        # What was measured is better than what crowds that are not average say, unless they say something else.
+        doubted = self.given_m == 0.0 or abs(log(metres / self.given_m)) > _DOUBT_LOG
+        self.separation_m = metres if doubted else self.given_m
+
+    def learn(self, person: Traits, weight: float) -> None:
+        """One more person, and whether they came in someone's company, wandered, had an arm apart, or wheels.
+
+        `weight` is how likely it is that there was that person.
+        """
+        self.people = min(self.people + weight, 1e6)
+        pace = weight * max(_MEMORY, 1.0 / (self.people + _PRIOR_PEOPLE))
+        first = max(0.0, 1.0 - person.follows - person.abreast - person.meets)
+        self.follow = _share(self.follow + pace * (person.follows - first * self.follow))
+        self.abreast = _share(self.abreast + pace * (person.abreast - first * self.abreast))
+        self.opposite = _share(self.opposite + pace * (person.meets - first * self.opposite))
+        self.wander = _share(self.wander + pace * (person.wanders - self.wander))
+        self.arm = _share(self.arm + pace * (person.arm - self.arm))
+        self.wheel = _share(self.wheel + pace * (person.wheels - self.wheel))
+
+    def snapshot(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
+        self.given_m = state["given_m"]
+        self.separation_m = state["separation_m"]
+        self.low_log = state["low_log"]
+        self.clean = state["clean"]
+        self.people = state["people"]
+        self.follow = state["follow"]
+        self.abreast = state["abreast"]
+        self.opposite = state["opposite"]
+        self.wander = state["wander"]
+        self.arm = state["arm"]
+        self.wheel = state["wheel"]
