@@ -170,6 +170,8 @@ class Door:
             door.outer.restore(snapshot["beams"][0])
             door.inner.restore(snapshot["beams"][1])
             door.window.restore(snapshot["window"])
+        except SnapshotError:
+            raise
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door
