@@ -162,16 +162,18 @@ class Door:
     def restore(cls, snapshot: dict[str, Any]) -> Door:
         """A door in the state of `snapshot`; raises SnapshotError where that is no snapshot of this version."""
         try:
-            if snapshot["version"] != _SNAPSHOT_VERSION:
-                raise SnapshotError(f"snapshot version {snapshot['version']!r}: this core reads {_SNAPSHOT_VERSION}")
+            version = snapshot["version"]
+        except (KeyError, TypeError) as error:
+            raise SnapshotError(f"no snapshot of a door: {error!r}") from error
+        if version != _SNAPSHOT_VERSION:
+            raise SnapshotError(f"snapshot version {version!r}: this core reads {_SNAPSHOT_VERSION}")
+        try:
             door = cls(DoorSettings(snapshot["separation_m"], snapshot["debounce_ns"]))
             door.now_ns = snapshot["now_ns"]
             door.wake_ns = snapshot["wake_ns"]
             door.outer.restore(snapshot["beams"][0])
             door.inner.restore(snapshot["beams"][1])
             door.window.restore(snapshot["window"])
-        except SnapshotError:
-            raise
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door
