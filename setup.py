@@ -31,7 +31,14 @@ extensions = cythonize(
         for name in core["MODULES"]
     ],
     build_dir="build/cython",
-    compiler_directives={"annotation_typing": False, "language_level": 3},
+    compiler_directives={
+        "annotation_typing": False,
+        "language_level": 3,
+        # The columns of a search are as long as its bounds, which the pure build checks in every test.
+        "boundscheck": False,
+        "wraparound": False,
+        "initializedcheck": False,
+    },
 )
 for extension in extensions:
     extension.optional = True  # cythonize drops it

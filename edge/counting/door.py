@@ -5,6 +5,7 @@ Compiled by Cython with the types in `door.pxd`; the same source runs uncompiled
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from edge.counting.model import (
@@ -19,6 +20,7 @@ from edge.counting.model import (
     SnapshotError,
 )
 
+from .found import Found
 from .pulses import Beam
 from .window import Window
 
@@ -31,7 +33,8 @@ except NameError:
     SOURCE_SHA256 = ""
 
 _FOREVER_NS = FOREVER_NS
-_SNAPSHOT_VERSION = 2
+_T_NS_LIMIT = T_NS_LIMIT
+_SNAPSHOT_VERSION = 3
 
 
 class Door:
@@ -53,7 +56,7 @@ class Door:
         """Of the last edge, or of what was decided since."""
         self.wake_ns = _FOREVER_NS
         """`advance` has nothing to do before this time; FOREVER_NS where all is decided."""
-        self.found: list[Passage | Fault] = []
+        self.found = Found()
 
     def feed(self, t_ns: int, line: int, level: int) -> list[Passage | Fault]:
         """Take one edge; returns what has become certain by `t_ns`.
@@ -63,7 +66,7 @@ class Door:
         """
         self._check(t_ns, line, level)
         self._edge(t_ns, line, level)
-        return self._take()
+        return self.found.take()
 
     def advance(self, now_ns: int) -> list[Passage | Fault]:
         """No edge before `now_ns` is still to come; returns what that makes certain.
@@ -74,28 +77,38 @@ class Door:
             raise EdgeError(f"time {now_ns!r}: expected nanoseconds, an integer from 0 to below 2^62")
         if now_ns >= self.wake_ns:
             self._run_until(now_ns)
-        return self._take()
+        return self.found.take()
 
     def finish(self) -> list[Passage | Fault]:
         """Let time go on until all is decided; a beam that stays blocked is left so. Edges may follow later."""
         while self.wake_ns != _FOREVER_NS:
             self._run_until(self.wake_ns)
-        return self._take()
+        return self.found.take()
 
     def replay(self, t_ns: Sequence[int], line: Sequence[int], level: Sequence[int]) -> Columns:
         """Take many edges, a column each; returns in columns what `feed` would have returned one by one.
 
         Raises EdgeError as `feed` does, for the first bad edge: those before it are counted and their passages lost.
+        Columns of 64-bit times ("q"), and of lines and levels a byte each ("b"), such as arrays, are read as they lie.
         """
         if not len(t_ns) == len(line) == len(level):
             raise EdgeError(f"columns of {len(t_ns)}, {len(line)} and {len(level)} edges: expected the same number")
-        columns = Columns()
+        if _packed(t_ns, "q") and _packed(line, "b") and _packed(level, "b"):
+            self._take(t_ns, line, level)
+        else:
+            for index in range(len(t_ns)):
+                t, which, value = t_ns[index], line[index], level[index]
+                self._check(t, which, value)
+                self._edge(t, which, value)
+        return self.found.columns()
+
+    def _take(self, t_ns: Any, line: Any, level: Any) -> None:
+        """Columns that hold 64-bit times, and lines and levels of a byte."""
         for index in range(len(t_ns)):
             t, which, value = t_ns[index], line[index], level[index]
-            self._check(t, which, value)
+            if t < self.now_ns or not 0 <= t < _T_NS_LIMIT or not 0 <= which <= 1 or not 0 <= value <= 1:
+                self._check(t, which, value)
             self._edge(t, which, value)
-        columns.extend(self._take())
-        return columns
 
     def _check(self, t_ns: Any, line: Any, level: Any) -> None:
         if type(t_ns) is not int or not 0 <= t_ns < T_NS_LIMIT:
@@ -113,7 +126,7 @@ class Door:
         self.now_ns = t_ns
         beam = self.inner if line else self.outer
         if beam.raw == level:
-            self.found.append(Fault(t_ns, "repeated_level", LINES[line]))
+            self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
             return
         beam.change(t_ns)
         self.wake_ns = min(self.wake_ns, beam.settle_ns)
@@ -132,7 +145,7 @@ class Door:
             elif self.inner.settle_ns == due_ns:
                 self._settle(1, self.inner)
             else:
-                self.found.extend(self.window.decide(self.now_ns))
+                self.window.decide(self.now_ns, self.found)
         self.wake_ns = due_ns
 
     def _settle(self, line: int, beam: Beam) -> None:
@@ -141,10 +154,6 @@ class Door:
                 self.window.rise(line, beam.burst_ns)
             else:
                 self.window.fall(line, beam.burst_ns)
-
-    def _take(self) -> list[Passage | Fault]:
-        found, self.found = self.found, []
-        return found
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state in JSON's types: a door made by `restore` from it carries on as this one would."""
@@ -177,3 +186,14 @@ class Door:
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door
+
+
+def _packed(column: Any, typecode: str) -> bool:
+    """Whether a column's buffer holds just that type, one after the other."""
+    if isinstance(column, array):
+        return column.typecode == typecode
+    try:
+        view = memoryview(column)
+    except TypeError:
+        return False
+    return view.format in (typecode, "l" if typecode == "q" else typecode) and view.contiguous and view.ndim == 1
