@@ -12,7 +12,7 @@ cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX, _GRID
 cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE
 cdef double FOREVER_S, PERSON_RATE, _LAG_S_MIN, _CHANGE_SD, _JITTER_S, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _IMPOSSIBLE
 cdef double _SPEED_LOG_MIN, _SPEED_LOG_STEP, _SLOWEST_M_S, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
-cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
+cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
 cdef class Bodies:
     cdef int count
@@ -35,7 +35,9 @@ cdef class Bodies:
     cdef int _note(self, int times, double t_s) except -1
     @cython.locals(total=double, index=int)
     cdef double _dwelt(self, int times) except? -1
-    @cython.locals(gain=double, speed=double)
+    @cython.locals(longest_s=double, index=int)
+    cdef double _as_turned(self, int times) except? -1
+    @cython.locals(gain=double, speed=double, walks=double, slow=double)
     cdef double _as_walked(self, Habits habits, double lag_s, double width_s) except? -1
     @cython.locals(way=int, direction=int, first=int, second=int, seen0=int, seen1=int)
     cdef void _pair(self, Scene scene, Habits habits, int pulse0, int pulse1) except *

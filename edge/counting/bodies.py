@@ -29,9 +29,9 @@ _BODIES_MAX = 1536
 _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of 1 rise0, 2 fall0, 4 rise1, 8 fall1
 _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE = 5, 10, 9, 6
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_CHANGE_SD, _JITTER_S = 0.10, 0.002  # of a lag from front to back, as a share of it: people do not walk evenly
+_CHANGE_SD, _JITTER_S = 0.06, 0.002  # of a lag from front to back, as a share of it: people do not walk evenly
 _ODD_CHANGE, _ODD_SHARE = 3.0, 0.03
-_SWING_SD = 0.35  # the same of an arm
+_SWING_SD = 0.15  # the same of an arm
 _TINY = 1e-12
 _IMPOSSIBLE = 1e-9
 _GRID = 16
@@ -43,6 +43,8 @@ _NOBODY_RATE = 0.02
 _GLITCH_S = 0.06
 _LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
 _SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
+_WALKS, _SHUFFLE_S = 0.8, 0.03
+_TURN_LOG, _TURN_SD = 0.2, 0.9  # who turns takes about a second
 _LONE_EDGE = -12.0
 _OPEN_PULSE = -6.0  # what explains it may still come
 _BODY_S = 0.1  # what nobody is shorter than
@@ -224,6 +226,8 @@ class Bodies:
             if (count == 1 or longest_s < _BODY_S) and came < 0:
                 continue  # that is nobody
             gain = self._dwelt(times)
+            if count <= 2:  # noqa: PLR2004 - one who turns at once: more pulses are one who loiters
+                gain += self._as_turned(times)
             if came < 0:
                 gain += log(PERSON_RATE * habits.wander) + self._as_walked(habits, second_s - first_s, entered_s)
             left_s, left_other_s = (left1_s, left0_s) if first else (left0_s, left1_s)
@@ -256,14 +260,23 @@ class Bodies:
             total -= log(_LOG_RANGE * max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1]))
         return total
 
-    def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
-        """What is gained by knowing that those who wander come and leave walking: half of them keep a walker's lag.
+    def _as_turned(self, times: int) -> float:
+        """What is gained by knowing how long people take to turn: the longest time between two edges."""
+        longest_s = _SHORTEST_S
+        for index in range(1, times):
+            longest_s = max(longest_s, self.stay_s[index] - self.stay_s[index - 1])
+        return log(_LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY)
 
-        Half of those whose pulse ends before the lag does keep a body's width, too.
+    def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
+        """What is gained by knowing that those who wander come and leave walking: most of them keep a walker's lag.
+
+        The others are slow. Half of those whose pulse ends before the lag does keep a body's width, too.
         """
-        if not _SHORTEST_S < lag_s < _LAG_S_MAX:
+        if not 0.0 <= lag_s < _LAG_S_MAX:
             return 0.0
-        gain = log(0.5 + 0.5 * lag_density(lag_s, self.separation_m) * _LOG_RANGE * lag_s)
+        walks = lag_density(max(lag_s, _SHORTEST_S), self.separation_m) * _LOG_RANGE * max(lag_s, _SHORTEST_S)
+        slow = min(1.0, lag_s * lag_s / (_SHUFFLE_S * _SHUFFLE_S))
+        gain = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
         if width_s < lag_s:
             speed = self.separation_m / lag_s
             gain += log(0.5 + 0.5 * habits.length_density(width_s * speed) * speed * _LOG_RANGE * width_s)

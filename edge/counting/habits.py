@@ -25,12 +25,11 @@ _PER_ROOT_TWO = 0.7071067811865476
 _BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
 _SLOW_SHARE, _SLOW_LOG, _SLOW_SD = 0.2, -0.16, 0.33
 _ODD_SPEED = 1e-5
-_FELLOW_SD = 0.06  # companions keep the same speed, as a log ratio
 _FELLOW_SHARE = 0.8
 
 # A body's length; now and then an arm or a bag adds to it, or it sits in a chair.
-_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.045, 0.98
-_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.02
+_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.042, 0.995
+_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.005
 _CHAIR_M_MIN, _CHAIR_M_MAX = 0.35, 1.15
 _CHAIR_SHARE = 0.3  # of wheels that somebody sits in
 _ODD_LENGTH = 1e-3
@@ -43,12 +42,13 @@ _UNKNOWN_SEPARATION_M = 0.12
 _LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
 _DOUBT_LOG = 0.22
+_LENGTH_TRUST, _APART_LOG = 0.7, 0.45
 _HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
 _STAGGER_SD_M = 0.25
 _ROOM_S_MIN = 0.02
-_MEMORY, _PRIOR_PEOPLE = 0.01, 12.0
+_MEMORY, _PRIOR_PEOPLE = 0.01, 5.0
 _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
 
@@ -70,9 +70,9 @@ def lag_density(lag_s: float, separation_m: float) -> float:
     return (brisk + slow + _ODD_SPEED) / lag_s
 
 
-def fellow_density(lag_s: float, other_lag_s: float, alone: float) -> float:
+def fellow_density(lag_s: float, other_lag_s: float, sd: float, alone: float) -> float:
     """Of someone in company of another of that lag, per second; `alone`: the same of someone alone."""
-    alike = normal(log(lag_s / other_lag_s), 0.0, _FELLOW_SD) / lag_s
+    alike = normal(log(lag_s / other_lag_s), 0.0, sd) / lag_s
     return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * alone
 
 
@@ -179,22 +179,37 @@ class Habits:
             step = pace * (_LOW_SHARE - (1.0 if ratio_log < self.low_log else 0.0))
         self.low_log += step
         self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
-        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, _LOW_LENGTH_M / exp(self.low_log)))
-        self.separation_m = metres if self.given_m == 0.0 or self._doubted(metres) else self.given_m
+        length_log, speed_log = log(_LOW_LENGTH_M) - self.low_log, self.lag_log + log(_USUAL_M_S)
+        # Where only prams pass, lengths mislead, and where only the elderly do, speeds: by less.
+        apart = (length_log - speed_log) / _APART_LOG
+        trust = _LENGTH_TRUST / (1.0 + apart * apart * apart * apart)
+        learned = exp(trust * length_log + (1.0 - trust) * speed_log)
+        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
+        self.separation_m = metres if self.given_m == 0.0 or self._doubted() else self.given_m
 
-    def _doubted(self, metres: float) -> bool:
+    def _doubted(self) -> bool:
         """Whether what was measured is wrong: people would be too long and too fast, or too short and too slow.
 
         Crowds that are not average are only one of both: prams are long and slow.
         """
-        by_length = log(metres / self.given_m)
+        by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
         by_speed = self.lag_log + log(_USUAL_M_S / self.given_m)
         return abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG and (by_length > 0.0) == (by_speed > 0.0)
 
     def learn(
-        self, weight: float, follows: float, abreast: float, meets: float, wanders: float, arm: float, wheels: float
+        self,
+        weight: float,
+        follows: float,
+        abreast: float,
+        meets: float,
+        pair: float,
+        met: float,
+        wanders: float,
+        arm: float,
+        wheels: float,
     ) -> None:
-        """One more person: the chances that they followed another, were abreast of one, met one, wandered, and so on.
+        """One more person: the chances that they followed another, were abreast of one, met one; that they hid one abreast
+        (`pair`) or coming the other way (`met`); that they wandered, and had an arm or bag apart, or wheels.
 
         `weight` is how likely it is that there was that person.
         """
@@ -202,8 +217,8 @@ class Habits:
         pace = weight * max(_MEMORY, 1.0 / (self.people + _PRIOR_PEOPLE))
         first = max(0.0, 1.0 - follows - abreast - meets)
         self.follow = _share(self.follow + pace * (follows - first * self.follow))
-        self.abreast = _share(self.abreast + pace * (abreast - first * self.abreast))
-        self.opposite = _share(self.opposite + pace * (meets - first * self.opposite))
+        self.abreast = _share(self.abreast + pace * (abreast + pair - first * self.abreast))
+        self.opposite = _share(self.opposite + pace * (meets + met - first * self.opposite))
         self.wander = _share(self.wander + pace * (wanders - self.wander))
         self.arm = _share(self.arm + pace * (arm - self.arm))
         self.wheel = _share(self.wheel + pace * (wheels - self.wheel))

@@ -12,8 +12,8 @@ cdef extern from *:
 cdef int KEPT, PERSON, PART, RECENT0, RECENT1, _ROOT, _FIRST, _PLACES, _NONE
 cdef int NOBODY, STRAIGHT, WANDERER, LINE_MAX
 cdef double PERSON_RATE, ARM_M_MAX, FOREVER_S
-cdef double _EDGE_WORTH, _LONE_PART, MEETING_S, _COMPANY_M, _CHANCE, _RARE, _COVER_SD_S, _NEVER
-cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG
+cdef double _EDGE_WORTH, _LONE_PART, MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER
+cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 
 cdef class Search:
     cdef readonly Scene scene
@@ -35,9 +35,9 @@ cdef class Search:
     cdef void _expand(self, int place, int edge, bint stays) except *
     @cython.locals(direction=int, inward=int, outward=int, score=double, place=int)
     cdef void _other(self, int parent, int body, int kind) except *
-    @cython.locals(bodies=Bodies, habits=Habits, inwards=bint, near=int, against=int, centre_s=double, width_s=double, lag_s=double, arrival=double, person=double, alone=double, lag=double, company=double, fellow=double, begins=double)
+    @cython.locals(bodies=Bodies, habits=Habits, inwards=bint, near=int, against=int, centre_s=double, width_s=double, lag_s=double, arrival=double, person=double, alone=double, lag=double, company=double, behind=double, beside=double, begins=double)
     cdef void _straight(self, int parent, int body, int kind) except *
-    @cython.locals(habits=Habits, rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double)
+    @cython.locals(habits=Habits, rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double, met=bint)
     cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) except -1
     @cython.locals(bodies=Bodies, habits=Habits, lag_s=double, lag_log=double, speed=double, half_s=double, gap_m=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
     cdef void _join(self, int parent, int body, int near) except *

@@ -52,13 +52,15 @@ _EDGE_WORTH = 1.0  # about what an explained edge adds to a score: hypotheses th
 _LONE_PART = -4.0
 _COMPANY_M = 1.2
 _CHANCE = 0.1  # the shares hold those, too, who come close by chance
+_USUAL_MEETING = 0.05
 _RARE = 1e-9
 _COVER_SD_S, _NEVER = 0.01, 1e-9
 _ARM_LAG_SD = 0.25
-_PIECE_LAG_SD = 0.08
+_PIECE_LAG_SD = 0.035
 _CHAIR_M = 0.5
 _MORE_PIECES = 0.8  # where there are wheels, so likely is one more piece, or who pushes or pulls
 _LINK_LOG = 1.2
+_FOLLOWER_SD, _COMPANION_SD = 0.055, 0.03  # of a lag, as a log ratio to that of who is in front or abreast
 
 
 class Search:
@@ -223,8 +225,9 @@ class Search:
         alone = lag = bodies.alone[body]
         company = self.new_follows + self.new_abreast
         if near >= 0 and company > 0.0:
-            fellow = fellow_density(lag_s, self.lag_s[near], alone)
-            lag = company * fellow + (1.0 - company) * alone
+            behind = fellow_density(lag_s, self.lag_s[near], _FOLLOWER_SD, alone)
+            beside = fellow_density(lag_s, self.lag_s[near], _COMPANION_SD, alone)
+            lag = self.new_follows * behind + self.new_abreast * beside + (1.0 - company) * alone
         self._add(parent, body, PERSON, log(arrival * lag * person + _RARE * _RARE), _NONE)
         if near >= 0:
             self._join(parent, body, near)
@@ -255,7 +258,9 @@ class Search:
                 rate *= _CHANCE
         if against >= 0 and abs(centre_s - self.centre_s[against]) < MEETING_S:
             rate *= _CHANCE
-            meets = odds(habits.opposite) / MEETING_S
+            # Whom somebody before has met already is met by a second one no more often than at any other door.
+            met = near >= 0 and abs(self.centre_s[near] - self.centre_s[against]) < MEETING_S
+            meets = odds(min(habits.opposite, _USUAL_MEETING) if met else habits.opposite) / MEETING_S
         rate += follows + abreast + meets + _RARE
         self.new_follows, self.new_abreast, self.new_meets = follows / rate, abreast / rate, meets / rate
         return rate

@@ -13,7 +13,7 @@ cdef extern from *:
 
 cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX
 cdef int LINE_MAX, KEPT, PERSON, RECENT0, RECENT1, WANDERER, _PULSES_MAX
-cdef double _WIDTH_NS_MIN, _SURE_WIDTHS, _SURE_CHANGE, _LIKELY, _LIKELY_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
+cdef double _WIDTH_NS_MIN, _SURE_M, _SURE_CHANGE, _LIKELY, _LIKELY_LOG, _TIE_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
 cdef double _LONG_CHAIR_M, _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _HALF, nan
 
 cdef class Window:
@@ -50,7 +50,7 @@ cdef class Window:
     cdef int _first_line(self, int pulse0, int pulse1) except -1
     @cython.locals(line0=int)
     cdef bint _old(self, int low0, int low1, int high0, int high1, int64_t now_ns) except -1
-    @cython.locals(search=Search, weights=double[::1], best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, apart=double, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, group=int, sure=double)
+    @cython.locals(search=Search, weights=double[::1], best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, apart=double, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double)
     cdef void _choose(self, bint everything) except *
     cdef void _vary(self, double variance0, double variance1) except *
     cdef void _carry(self, double carry0, double carry1) except *
@@ -70,7 +70,7 @@ cdef class Window:
     cdef bint _full(self) except -1
     @cython.locals(clear=bint, last_ns=int64_t, deadline_ns=int64_t, line=int)
     cdef void _schedule(self) except *
-    @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, width0_ns=int64_t, width1_ns=int64_t)
+    @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t)
     cdef int64_t _quiet_deadline_ns(self) except? -1
 
 cdef double _bounded(double carry) except? -1

@@ -33,10 +33,11 @@ _PULSES_MAX = LINE_MAX - 1  # waiting on one line; the oldest are then settled a
 _QUIET_NS_MIN, _QUIET_NS_MAX = 300_000_000, 1_200_000_000
 _SLOWEST_M_S = 0.3
 _SURE_NS_MIN = 120_000_000
-_SURE_WIDTHS = 1.3  # what belongs to a body follows it within so many of its widths
+_SURE_M = 0.42  # what belongs to a body follows no further behind
 _SURE_CHANGE = 0.3  # of the rise lag and the fall lag, over their mean
 _LAG_NS_MIN = 2_000_000
-_LIKELY, _LIKELY_LOG = 0.1, -2.3
+_LIKELY, _LIKELY_LOG = 0.1, -5.0
+_TIE_LOG = -1.4  # about as likely
 _SHORT_M, _LONG_M = 0.15, 0.5
 _WIDTH_NS_MIN = 70_000_000  # of anybody
 _SLOW_M_S, _FAST_M_S = 0.4, 2.8
@@ -287,7 +288,8 @@ class Window:
             for number in range(likely):
                 place = search.found[number]
                 miss0, miss1 = want0 - search.inward[place], want1 - search.outward[place]
-                if least < 0.0 or miss0 * miss0 + miss1 * miss1 < least:
+                tie = search.score[place] - search.score[best] > _TIE_LOG
+                if tie and (least < 0.0 or miss0 * miss0 + miss1 * miss1 < least):
                     least = miss0 * miss0 + miss1 * miss1
                     self.chosen = place
                 self.groups.unfold(search, place)
@@ -343,10 +345,9 @@ class Window:
                 speed_m_s = self.separation_m / lag_s
                 length_m = speed_m_s * width_s
             if search.width_sd_s[place] == 0.0:
-                length = width_s * self.habits.separation_m / lag_s
                 alone = search.outward[self.chosen] == 0 if direction > 0 else search.inward[self.chosen] == 0
                 met = self.habits.meeting_chance(lag_s, width_s) if alone else 0.0
-                persons = self._unseen(inward, sure * self.habits.pair_chance(length), sure * met, t_ns, found, first)
+                persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
         else:
             sure *= _WANDERER_CONFIDENCE
         found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, length_m, _CONFIDENCE_MAX * sure, first)
@@ -391,18 +392,19 @@ class Window:
         if place < 0:
             return
         if groups.kind[group] == WANDERER:
-            self.habits.learn(weight, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+            self.habits.learn(weight, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
             return
         wheels = groups.wheels[group] != 0 or search.length_m[place] > _LONG_CHAIR_M
-        pair = met = 0.0
+        met = 0.0
         if search.width_sd_s[place] == 0.0:
-            pair = self.habits.pair_chance(search.part_m[place])
             met = self.habits.meeting_chance(search.bodies.lag_s[search.body[place]], search.width_s[place])
         self.habits.learn(
             weight,
             search.follows[place],
-            search.abreast[place] + pair,
-            search.meets[place] + met,
+            search.abreast[place],
+            search.meets[place],
+            0.0,
+            met,
             0.0,
             groups.arm[group],
             1.0 if wheels else 0.0,
@@ -428,7 +430,7 @@ class Window:
         width_ns = _HALF * ((fall0 - rise0) + (fall1 - rise1))
         habits, search = self.habits, self.search
         if width_ns > _WIDTH_NS_MIN:
-            habits.learn_scale(lag_ns, width_ns)
+            habits.learn_scale(lag_ns * 1e-9, width_ns * 1e-9)
         speed = habits.separation_m / lag_ns * 1e9
         if not _SLOW_M_S < speed < _FAST_M_S:
             return False
@@ -458,7 +460,7 @@ class Window:
         recent.note_clean(rise0 + centre_ns - half_ns, rise0 + centre_ns + half_ns, lag_ns * 1e-9)
         pair = habits.pair_chance(length_m)
         met = habits.meeting_chance(lag_ns * 1e-9, width_ns * 1e-9)
-        habits.learn(1.0, follows, abreast + pair, meets + met, 0.0, 0.0, 0.0)
+        habits.learn(1.0, follows, abreast, meets, pair, met, 0.0, 0.0, 0.0)
         t_ns = rise0 + centre_ns
         persons = self._unseen(inward, pair, met, t_ns, found, first)
         speed_m_s, measured_m = nan, nan
@@ -503,9 +505,8 @@ class Window:
         last1_ns = self.falls[LINE_MAX + count1 - 1] if count1 else -1
         wait_ns = self.quiet_ns
         if count0 and count1 and self._clean():
-            width0_ns = last0_ns - self.rises[count0 - 1]
-            width1_ns = last1_ns - self.rises[LINE_MAX + count1 - 1]
-            wait_ns = min(wait_ns, max(_SURE_NS_MIN, int(_HALF * _SURE_WIDTHS * (width0_ns + width1_ns))))
+            lags_ns = abs(last1_ns - last0_ns) + abs(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
+            wait_ns = min(wait_ns, max(_SURE_NS_MIN, int(_HALF * lags_ns * _SURE_M / self.habits.separation_m)))
         return max(last0_ns, last1_ns) + wait_ns + self.margin_ns
 
     def snapshot(self) -> dict[str, Any]:
