@@ -10,13 +10,13 @@ cdef extern from *:
 
 cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX, _GRID
 cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE
-cdef double FOREVER_S, PERSON_RATE, _LAG_S_MIN, _CHANGE_SD, _JITTER_S, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _IMPOSSIBLE
+cdef double FOREVER_S, PERSON_RATE, _LAG_S_MIN, _CHANGE_SD, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _IMPOSSIBLE
 cdef double _SPEED_LOG_MIN, _SPEED_LOG_STEP, _SLOWEST_M_S, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
-cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
+cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _SWAY_S, _SWAYS, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
 cdef class Bodies:
     cdef int count
-    cdef double separation_m, reach_s, m_fit, m_loose, m_lag_s, m_width_s, m_centre_s
+    cdef double separation_m, reach_s, jitter_s, m_fit, m_loose, m_lag_s, m_width_s, m_centre_s
     cdef int[::1] head, following, kind, number, direction, opened, low, high
     cdef int64_t[::1] mask, needs
     cdef double[::1] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain, stay_s
@@ -29,7 +29,7 @@ cdef class Bodies:
     cdef void _touch(self, Scene scene, int body, int pulse) except *
     @cython.locals(pulse=int, rise_bit=int64_t, fall_bit=int64_t, body=int, long_s=double, density=double)
     cdef void _nobody(self, Scene scene, int edge) except *
-    @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
+    @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, swayed=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
     cdef void _wanderers(self, Scene scene, Habits habits, int edge, int came) except *
     @cython.locals(at=int)
     cdef int _note(self, int times, double t_s) except -1

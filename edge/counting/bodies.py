@@ -29,7 +29,7 @@ _BODIES_MAX = 1536
 _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of 1 rise0, 2 fall0, 4 rise1, 8 fall1
 _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE = 5, 10, 9, 6
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_CHANGE_SD, _JITTER_S = 0.06, 0.002  # of a lag from front to back, as a share of it: people do not walk evenly
+_CHANGE_SD = 0.06  # of a lag from front to back, as a share of it: people do not walk evenly
 _ODD_CHANGE, _ODD_SHARE = 3.0, 0.03
 _SWING_SD = 0.15  # the same of an arm
 _TINY = 1e-12
@@ -44,6 +44,7 @@ _GLITCH_S = 0.06
 _LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
 _SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
 _WALKS, _SHUFFLE_S = 0.8, 0.03
+_SWAY_S, _SWAYS = 0.2, -6.0  # who wanders seldom leaves both beams, and not for longer
 _TURN_LOG, _TURN_SD = 0.2, 0.9  # who turns takes about a second
 _LONE_EDGE = -12.0
 _OPEN_PULSE = -6.0  # what explains it may still come
@@ -71,6 +72,7 @@ class Bodies:
         "gain",
         "head",
         "high",
+        "jitter_s",
         "kind",
         "lag_s",
         "low",
@@ -95,7 +97,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self.count = 0
-        self.separation_m = self.reach_s = 0.0
+        self.separation_m = self.reach_s = self.jitter_s = 0.0
         self.m_fit = self.m_loose = self.m_lag_s = self.m_width_s = self.m_centre_s = 0.0
         self.head = array("i", [-1]) * (4 * LINE_MAX)
         self.following = array("i", [0]) * _BODIES_MAX
@@ -121,7 +123,7 @@ class Bodies:
 
     def fill(self, scene: Scene, habits: Habits, came: int) -> None:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
-        self.separation_m = habits.separation_m
+        self.separation_m, self.jitter_s = habits.separation_m, habits.jitter_s
         self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
         self.count = 0
         for edge in range(scene.edges):
@@ -194,7 +196,7 @@ class Bodies:
         high0 = high1 = opened = 0
         first_s = second_s = last_s = left0_s = left1_s = -FOREVER_S
         risen0_s = risen1_s = -FOREVER_S
-        entered_s = longest_s = 0.0
+        entered_s = longest_s = swayed = 0.0
         for index in range(edge, scene.edges):
             if scene.edge_falls[index]:
                 continue
@@ -202,7 +204,9 @@ class Bodies:
             line = 1 if pulse >= LINE_MAX else 0
             rise_s, fall_s = scene.rise_s[pulse], scene.fall_s[pulse]
             if count and rise_s > last_s:
-                break
+                if rise_s > last_s + _SWAY_S:
+                    break
+                swayed += _SWAYS
             if first < 0:
                 first, first_s, entered_s = line, rise_s, fall_s - rise_s
             elif line != first and second_s < 0.0:
@@ -225,7 +229,7 @@ class Bodies:
                 left0_s, risen0_s, low0, high0 = max(left0_s, fall_s), rise_s, min(low0, at), max(high0, at + 1)
             if (count == 1 or longest_s < _BODY_S) and came < 0:
                 continue  # that is nobody
-            gain = self._dwelt(times)
+            gain = self._dwelt(times) + swayed
             if count <= 2:  # noqa: PLR2004 - one who turns at once: more pulses are one who loiters
                 gain += self._as_turned(times)
             if came < 0:
@@ -383,10 +387,10 @@ class Bodies:
         self.m_width_s = 0.5 * (width0 + width1)
         self.m_centre_s = from_s + 0.5 * (rise_lag + self.m_width_s + 0.5 * (fall_lag - rise_lag))
         change = fall_lag - rise_lag
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + _JITTER_S * _JITTER_S)
+        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         even = (1.0 - _ODD_SHARE) * normal(change, 0.0, sd) + _ODD_SHARE * normal(change, 0.0, _ODD_CHANGE * sd)
         self.m_fit = even + _TINY
-        self.m_loose = normal(change, 0.0, _SWING_SD * lag + _JITTER_S) + _TINY
+        self.m_loose = normal(change, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
         return True
 
     def _three(self, lag: float, width: float, room: float, from_s: float) -> bool:
@@ -395,9 +399,9 @@ class Bodies:
             return False
         self.m_lag_s, self.m_width_s = lag, width
         self.m_centre_s = from_s + 0.5 * (lag + width)
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + _JITTER_S * _JITTER_S)
+        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         self.m_fit = below(room, 0.0, sd) + _TINY
-        self.m_loose = below(room, 0.0, _SWING_SD * lag + _JITTER_S) + _TINY
+        self.m_loose = below(room, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
         return True
 
     def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:

@@ -9,7 +9,7 @@ cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_S
 cdef double _CHAIR_M_MIN, _CHAIR_M_MAX
 cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_FIRST, _LEARN_LEAST
 cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
-cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST, _APART_LOG
+cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
 cdef int _FIRST
 
 @cython.locals(z=double)
@@ -27,7 +27,7 @@ cdef double _room_left(double room_s, double span_m, double speed_log, double sd
 cdef double _share(double share) except -1
 
 cdef class Habits:
-    cdef public double given_m, separation_m, low_log, lag_log, follow, abreast, opposite, wander, arm, wheel
+    cdef public double given_m, jitter_s, separation_m, low_log, lag_log, follow, abreast, opposite, wander, arm, wheel
     cdef readonly int clean
     cdef readonly double people
 

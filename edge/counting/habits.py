@@ -11,7 +11,7 @@ from __future__ import annotations
 from cython.cimports.libc.math import erf, exp, log, sqrt
 from typing import Any
 
-from edge.counting.terms import MEETING_S
+from edge.counting.terms import JITTER_S, MEETING_S
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -24,7 +24,7 @@ _PER_ROOT_TWO = 0.7071067811865476
 # Walkers, and slower ones: children, the elderly, those with something in their hands.
 _BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
 _SLOW_SHARE, _SLOW_LOG, _SLOW_SD = 0.2, -0.16, 0.33
-_ODD_SPEED = 1e-5
+_ODD_SPEED = 1e-8
 _FELLOW_SHARE = 0.8
 
 # A body's length; now and then an arm or a bag adds to it, or it sits in a chair.
@@ -42,7 +42,7 @@ _UNKNOWN_SEPARATION_M = 0.12
 _LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
 _DOUBT_LOG = 0.22
-_LENGTH_TRUST, _APART_LOG = 0.7, 0.45
+_LENGTH_TRUST = 0.9
 _HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
@@ -109,6 +109,7 @@ class Habits:
         "clean",
         "follow",
         "given_m",
+        "jitter_s",
         "lag_log",
         "low_log",
         "opposite",
@@ -123,6 +124,8 @@ class Habits:
         self.separation_m = _UNKNOWN_SEPARATION_M if separation_m is None else separation_m
         self.low_log = log(_LOW_LENGTH_M / self.separation_m)
         self.lag_log = log(self.separation_m / _USUAL_M_S)
+        self.jitter_s = JITTER_S
+        """How far off the time of an edge may be: clocks that tick slowly round it."""
         self.clean = 0
         self.people = 0.0
         self.follow = 0.1
@@ -180,8 +183,8 @@ class Habits:
         self.low_log += step
         self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
         length_log, speed_log = log(_LOW_LENGTH_M) - self.low_log, self.lag_log + log(_USUAL_M_S)
-        # Where only prams pass, lengths mislead, and where only the elderly do, speeds: by less.
-        apart = (length_log - speed_log) / _APART_LOG
+        # Speeds mislead where only the elderly pass, and lengths, by far more, where only prams do.
+        apart = (length_log - speed_log) ** 2
         trust = _LENGTH_TRUST / (1.0 + apart * apart * apart * apart)
         learned = exp(trust * length_log + (1.0 - trust) * speed_log)
         metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
@@ -229,6 +232,7 @@ class Habits:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
         self.given_m = state["given_m"]
+        self.jitter_s = state["jitter_s"]
         self.separation_m = state["separation_m"]
         self.low_log = state["low_log"]
         self.lag_log = state["lag_log"]

@@ -11,7 +11,7 @@ cdef extern from *:
 
 cdef int KEPT, PERSON, PART, RECENT0, RECENT1, _ROOT, _FIRST, _PLACES, _NONE
 cdef int NOBODY, STRAIGHT, WANDERER, LINE_MAX
-cdef double PERSON_RATE, ARM_M_MAX, FOREVER_S
+cdef double PERSON_RATE, JITTER_S, ARM_M_MAX, FOREVER_S
 cdef double _EDGE_WORTH, _LONE_PART, MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER
 cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 
@@ -19,7 +19,7 @@ cdef class Search:
     cdef readonly Scene scene
     cdef readonly Bodies bodies
     cdef readonly Habits habits
-    cdef double separation_m, new_follows, new_abreast, new_meets
+    cdef double separation_m, jitter_s, new_follows, new_abreast, new_meets
     cdef int found_count
     cdef int[::1] found, kept, parent, body, kind, group, groups, inward, outward, edges, loose_parts
     cdef int[::1] near0, near1, has_person, has_wheels
@@ -39,6 +39,8 @@ cdef class Search:
     cdef void _straight(self, int parent, int body, int kind) except *
     @cython.locals(habits=Habits, rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double, met=bint)
     cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) except -1
+    @cython.locals(rounded=double)
+    cdef double _spread(self, double sd, double lag_s) except -1
     @cython.locals(bodies=Bodies, habits=Habits, lag_s=double, lag_log=double, speed=double, half_s=double, gap_m=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
     cdef void _join(self, int parent, int body, int near) except *
     @cython.locals(bodies=Bodies, inwards=bint, inward=int, outward=int, loose=int, width_s=double, score=double, place=int)

@@ -15,6 +15,7 @@ from cython.cimports.libc.math import exp, log, log1p, sqrt
 from edge.counting.terms import (
     ARM_M_MAX,
     FOREVER_S,
+    JITTER_S,
     KEPT,
     LINE_MAX,
     MEETING_S,
@@ -88,6 +89,7 @@ class Search:
         "has_person",
         "has_wheels",
         "inward",
+        "jitter_s",
         "kept",
         "kind",
         "lag_s",
@@ -114,7 +116,7 @@ class Search:
     def __init__(self) -> None:
         self.scene = Scene()
         self.bodies = Bodies()
-        self.separation_m = 0.0
+        self.separation_m = self.jitter_s = 0.0
         self.new_follows = self.new_abreast = self.new_meets = 0.0
         self.found = array("i", [0]) * KEPT
         self.found_count = 0
@@ -153,6 +155,7 @@ class Search:
         """
         self.habits = habits
         self.separation_m = habits.separation_m
+        self.jitter_s = habits.jitter_s - JITTER_S
         scene, bodies = self.scene, self.bodies
         bodies.fill(scene, habits, came)
         for edge in range(scene.edges + 1):
@@ -225,8 +228,8 @@ class Search:
         alone = lag = bodies.alone[body]
         company = self.new_follows + self.new_abreast
         if near >= 0 and company > 0.0:
-            behind = fellow_density(lag_s, self.lag_s[near], _FOLLOWER_SD, alone)
-            beside = fellow_density(lag_s, self.lag_s[near], _COMPANION_SD, alone)
+            behind = fellow_density(lag_s, self.lag_s[near], self._spread(_FOLLOWER_SD, lag_s), alone)
+            beside = fellow_density(lag_s, self.lag_s[near], self._spread(_COMPANION_SD, lag_s), alone)
             lag = self.new_follows * behind + self.new_abreast * beside + (1.0 - company) * alone
         self._add(parent, body, PERSON, log(arrival * lag * person + _RARE * _RARE), _NONE)
         if near >= 0:
@@ -265,6 +268,13 @@ class Search:
         self.new_follows, self.new_abreast, self.new_meets = follows / rate, abreast / rate, meets / rate
         return rate
 
+    def _spread(self, sd: float, lag_s: float) -> float:
+        """A standard deviation of a lag, as a log ratio, with what a slow clock adds."""
+        if self.jitter_s <= 0.0:
+            return sd
+        rounded = self.jitter_s / lag_s
+        return sqrt(sd * sd + rounded * rounded)
+
     def _join(self, parent: int, body: int, near: int) -> None:
         """A body as one more part of a group, or as the person whom its parts announced."""
         bodies, habits = self.bodies, self.habits
@@ -275,8 +285,8 @@ class Search:
         speed = self.separation_m / lag_s
         half_s = 0.5 * (self.end_s[near] - self.start_s[near] + bodies.width_part_s[body])
         gap_m = (abs(bodies.centre_s[body] - 0.5 * (self.start_s[near] + self.end_s[near])) - half_s) * speed
-        arm_link = arm_gap(gap_m) * speed * normal(lag_log, 0.0, _ARM_LAG_SD) / lag_s
-        piece_link = piece_gap(gap_m) * speed * normal(lag_log, 0.0, _PIECE_LAG_SD) / lag_s
+        arm_link = arm_gap(gap_m) * speed * normal(lag_log, 0.0, self._spread(_ARM_LAG_SD, lag_s)) / lag_s
+        piece_link = piece_gap(gap_m) * speed * normal(lag_log, 0.0, self._spread(_PIECE_LAG_SD, lag_s)) / lag_s
         person = bodies.person[body]
         joins = habits.arm * bodies.arm[body] * arm_link
         if self.has_wheels[near]:
@@ -351,7 +361,7 @@ class Search:
             if at == scene.open[line] or bodies.mask[body] & bits == bits or mask & bits != bits:
                 continue
             wide_s = width_s
-            variance = _COVER_SD_S * _COVER_SD_S + bodies.width_sd_s[body] * bodies.width_sd_s[body]
+            variance = _COVER_SD_S * _COVER_SD_S + self.jitter_s * self.jitter_s + bodies.width_sd_s[body] * bodies.width_sd_s[body]
             place = parent
             while place > _ROOT:
                 theirs = 2 * self.body[place] + line

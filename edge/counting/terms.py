@@ -19,6 +19,8 @@ RECENT0, RECENT1 = 0, 1
 
 PERSON_RATE = 0.05
 """People come so often, per second."""
+JITTER_S = 0.002
+"""Sensors report an edge so late, give or take."""
 MEETING_S = 0.8
 """Who comes the other way is about within so long."""
 ARM_M_MIN, ARM_M_MAX = 0.02, 0.16

@@ -11,17 +11,17 @@ from edge.counting.search cimport Search
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX
-cdef int LINE_MAX, KEPT, PERSON, RECENT0, RECENT1, WANDERER, _PULSES_MAX
+cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _FINE_NS
+cdef int LINE_MAX, KEPT, PERSON, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD
 cdef double _WIDTH_NS_MIN, _SURE_M, _SURE_CHANGE, _LIKELY, _LIKELY_LOG, _TIE_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
-cdef double _LONG_CHAIR_M, _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _HALF, nan
+cdef double _LONG_CHAIR_M, _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _HALF, _ROUNDED, JITTER_S, nan
 
 cdef class Window:
     cdef readonly bint measured
     cdef readonly double separation_m, carry_in, carry_out, told_in, told_out, variance_in, variance_out
     cdef readonly Habits habits
-    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns
-    cdef readonly int came, stay
+    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
+    cdef readonly int came, stay, heard
     cdef int64_t[::1] rises, falls
     cdef int[::1] waiting
     cdef Recent recent_in, recent_out
@@ -32,6 +32,8 @@ cdef class Window:
     cdef double[::1] weights
 
     cdef void rise(self, int line, int64_t t_ns) except *
+    @cython.locals(tick_ns=int64_t, rest_ns=int64_t, rounded_s=double)
+    cdef void _listen(self, int64_t t_ns) except *
     @cython.locals(rise_ns=int64_t, place=int)
     cdef void fall(self, int line, int64_t t_ns) except *
     @cython.locals(first=int, number=int)

@@ -12,7 +12,7 @@ from cython.cimports.libc.math import exp
 from typing import Any
 
 from edge.counting.model import FOREVER_NS, DoorSettings
-from edge.counting.terms import KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
+from edge.counting.terms import JITTER_S, KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
 
 from .found import Found
 from .groups import Groups
@@ -27,7 +27,8 @@ except NameError:
 
 _FOREVER_NS = FOREVER_NS
 _DECIDE_NS = 1_500_000_000  # the oldest pulse waits no longer than this for company
-_BLOCKED_NS_MAX = 60_000_000_000  # a longer pulse is somebody who stands there, or no body
+_BLOCKED_NS_MAX = 10_000_000_000  # a longer pulse is somebody who stands there, or no body
+_GONE_NS = 1_200_000_000  # who stood there has gone when both beams are clear for so long
 _PULSES_MAX = LINE_MAX - 1  # waiting on one line; the oldest are then settled as they stand
 
 _QUIET_NS_MIN, _QUIET_NS_MAX = 300_000_000, 1_200_000_000
@@ -47,6 +48,8 @@ _CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams se
 _CARRY_MAX = 2.0
 _LEFT_NS_MAX = 5_000_000_000  # who leaves walks from one beam to the other in less
 _HALF = 0.5
+_FINE_NS, _HEARD = 1_000_000, 4
+_ROUNDED = 0.41  # of a tick: the standard deviation of the difference of two rounded times
 
 
 class Window:
@@ -59,8 +62,10 @@ class Window:
         "chosen",
         "deadline_ns",
         "falls",
+        "first_ns",
         "groups",
         "habits",
+        "heard",
         "left0_ns",
         "left1_ns",
         "margin_ns",
@@ -75,6 +80,7 @@ class Window:
         "separation_m",
         "stay",
         "sure",
+        "tick_ns",
         "told_in",
         "told_out",
         "variance_in",
@@ -97,10 +103,12 @@ class Window:
         self.waiting = array("i", [0, 0])
         self.open0_ns = self.open1_ns = -1
         """Since when a line is blocked; -1 where it is clear, or was blocked from the start."""
+        self.first_ns, self.tick_ns, self.heard = -1, 0, 0
+        """The first rise, the clock's tick as far as it is known, and after how many rises."""
         self.came = -1
         """The line by which a wanderer came who has been in the beams for longer than pulses are kept."""
         self.stay = -1
-        """The line by which somebody came who has stood in a beam for over a minute; -1 where nobody does."""
+        """The line by which somebody came who stands in a beam; -1 where nobody does."""
         self.left0_ns = self.left1_ns = -1
         """When each line was last cleared in a stay."""
         self.carry_in = self.carry_out = 0.0
@@ -121,7 +129,22 @@ class Window:
             self.open1_ns = t_ns
         else:
             self.open0_ns = t_ns
+        if self.tick_ns == 0 or self.tick_ns > _FINE_NS:
+            self._listen(t_ns)
         self._schedule()
+
+    def _listen(self, t_ns: int) -> None:
+        """What every rise is a multiple of after the first one is how the clock ticks: a slow one rounds the edges."""
+        if self.first_ns < 0:
+            self.first_ns = t_ns
+            return
+        tick_ns, rest_ns = t_ns - self.first_ns, self.tick_ns
+        while rest_ns:
+            tick_ns, rest_ns = rest_ns, tick_ns % rest_ns
+        self.tick_ns = tick_ns
+        self.heard += 1
+        rounded_s = _ROUNDED * tick_ns * 1e-9 if self.heard >= _HEARD and tick_ns > _FINE_NS else 0.0
+        self.habits.jitter_s = JITTER_S + rounded_s
 
     def fall(self, line: int, t_ns: int) -> None:
         rise_ns = self.open1_ns if line else self.open0_ns
@@ -485,7 +508,7 @@ class Window:
         if self.stay >= 0:
             clear = self.open0_ns < 0 and self.open1_ns < 0
             last_ns = max(self.left0_ns, self.left1_ns)
-            self.deadline_ns = last_ns + self.quiet_ns + self.margin_ns if clear else _FOREVER_NS
+            self.deadline_ns = last_ns + _GONE_NS + self.margin_ns if clear else _FOREVER_NS
             return
         if self._full():
             self.deadline_ns = 0
@@ -516,6 +539,7 @@ class Window:
             "waiting": [self.waiting[0], self.waiting[1]],
             "open": [self.open0_ns, self.open1_ns],
             "came": self.came,
+            "tick": [self.first_ns, self.tick_ns, self.heard],
             "stay": [self.stay, self.left0_ns, self.left1_ns],
             "carry": [self.carry_in, self.carry_out, self.told_in, self.told_out],
             "variance": [self.variance_in, self.variance_out],
@@ -534,6 +558,7 @@ class Window:
             self.waiting[line] = state["waiting"][line]
         self.open0_ns, self.open1_ns = state["open"]
         self.came = state["came"]
+        self.first_ns, self.tick_ns, self.heard = state["tick"]
         self.stay, self.left0_ns, self.left1_ns = state["stay"]
         self.carry_in, self.carry_out, self.told_in, self.told_out = state["carry"]
         self.variance_in, self.variance_out = state["variance"]
