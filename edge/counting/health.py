@@ -33,9 +33,10 @@ _SEEN_MAX = 1_000_000_000
 
 # Dead: nobody whom one beam sees is seen by the other. Without it, up to 35 in 100 turn back in time.
 _MISSED, _MET, _DWELT = 1_048, -6_500, -3_000  # once dead, a dwelling one says nothing
-# Out of line: who walks through is seen for longer, or more often, than usual by one beam: 60 in 100, else up to 15.
+# Out of line: whoever walks through is seen for longer than usual by one beam: 60 in 100, else up to 15.
 _LONGER, _NOT_LONGER, _NOT_LONGER_NOW = 1_386, -754, -400
 _LONGER_BY = 180  # thousandths of a pulse
+_ALONE_NS_MAX = 600_000_000  # a longer pulse may be of two who meet
 _NORM_OF, _NORM_MAX = 256, 250
 # Chatter: 80 in 100 blocks of edges are above the limit, else up to 1.
 _BLOCK, _NORM_BLOCKS = 64, 8
@@ -319,7 +320,7 @@ class Health:
         if seen0 or seen1:
             self._judge_dead(0, outer, seen1, inner.longest_ns, t_ns)
             self._judge_dead(1, inner, seen0, outer.longest_ns, t_ns)
-        if seen0 and seen1 and min(seen0, seen1) == 1 and max(outer.longest_ns, inner.longest_ns) <= _BODY_NS_MAX:
+        if seen0 == 1 and seen1 == 1 and max(outer.longest_ns, inner.longest_ns) <= _ALONE_NS_MAX:
             inward = outer.first_ns < inner.first_ns and outer.last_ns < inner.last_ns
             outward = inner.first_ns < outer.first_ns and inner.last_ns < outer.last_ns
             if inward or outward:
@@ -349,23 +350,20 @@ class Health:
     def _judge_aim(self, t_ns: int) -> None:
         """Somebody walked through: which beam saw them longer than usual?"""
         outer, inner = self.outer, self.inner
-        wider = self.wider
-        if outer.bodies == inner.bodies:
-            long0, long1 = outer.longest_ns, inner.longest_ns
-            by = abs(long1 - long0) * 2_000 // (long0 + long1)
-            wider = by if long1 > long0 else -by
-            if self.learned < _NORM_OF:
-                self._learn_wider(wider)
-            longer = wider - self.wider
-        else:
-            longer = _LONGER_BY + 1 if inner.bodies > outer.bodies else -_LONGER_BY - 1
+        long0, long1 = outer.longest_ns, inner.longest_ns
+        by = abs(long1 - long0) * 2_000 // (long0 + long1)
+        wider = by if long1 > long0 else -by
+        if self.learned < _NORM_OF:
+            self._learn_wider(wider)
+        longer = wider - self.wider
         for line, mine, more in ((0, outer, -longer), (1, inner, longer)):
             odd = more > _LONGER_BY
             against = _NOT_LONGER_NOW if mine.misaligned.active else _NOT_LONGER
             turn = mine.misaligned.add(_LONGER if odd else against, 1, 1 if odd else 0)
             if turn:
                 usual = -self.wider if line == 0 else self.wider
-                detail = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies were longer or in pieces in it"
+                seen = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies"
+                detail = f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
                 if turn < 0:
                     detail = "bodies are as long in it as usual"
                 self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10)} %")
