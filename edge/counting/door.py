@@ -169,6 +169,8 @@ class Door:
 
     def _take(self) -> list[Passage | Fault]:
         found, self.found = self.found, []
+        if self.health.found:  # of `succeed`
+            found.extend(self.health.take())
         return found
 
     def snapshot(self) -> dict[str, Any]:
@@ -216,6 +218,5 @@ class Door:
         if before.settings == settings:
             door.window.habits.restore(before.window.habits.snapshot())
         door.health.succeed(before.health.snapshot(), since_ns)
-        door.found.extend(door.health.take())
         door.wake_ns = door.health.deadline_ns
         return door

@@ -25,7 +25,7 @@ cdef class Line:
     cpdef void begin(self) except *
 
 cdef class Health:
-    cdef readonly int64_t quiet_ns, clear_ns, deadline_ns, wider, learned, people_in, people_out, ranks, night_ns
+    cdef readonly int64_t quiet_ns, margin_ns, clear_ns, deadline_ns, wider, learned, people_in, people_out, ranks, night_ns
     cdef readonly int out
     cdef readonly Line outer, inner
     cdef readonly Evidence swapped

@@ -154,6 +154,7 @@ class Health:
         "found",
         "inner",
         "learned",
+        "margin_ns",
         "night_ns",
         "out",
         "outer",
@@ -167,6 +168,7 @@ class Health:
 
     def __init__(self, settings: DoorSettings, levels: tuple[int, int], since_ns: int) -> None:
         metres = settings.separation_m or 0.0
+        self.margin_ns = settings.debounce_ns  # an edge is known this much later than it happened
         self.quiet_ns = max(_QUIET_NS_MIN, int(metres / _SLOWEST_M_S * 1e9))
         self.outer, self.inner = Line(), Line()
         if levels[0]:
@@ -234,9 +236,9 @@ class Health:
     def wake(self, now_ns: int) -> None:
         """Time is `deadline_ns`: a beam has been blocked for too long."""
         for line, mine in enumerate((self.outer, self.inner)):
-            if mine.open_ns >= 0 and not mine.blocked and now_ns - mine.open_ns >= _BLOCKED_NS:
+            if mine.open_ns >= 0 and not mine.blocked and now_ns - mine.open_ns >= _BLOCKED_NS + self.margin_ns:
                 mine.blocked = True
-                self._tell(now_ns, "beam_blocked", line, 1, f"blocked for over {_BLOCKED_NS // 1_000_000_000} s")
+                self._tell(mine.open_ns + _BLOCKED_NS, "beam_blocked", line, 1, f"blocked for over {_BLOCKED_NS // 1_000_000_000} s")
         self._schedule()
 
     def passed(self, t_ns: int, inward: bool, persons: int) -> None:
@@ -280,9 +282,9 @@ class Health:
     def _schedule(self) -> None:
         self.deadline_ns = _FOREVER_NS
         if self.outer.open_ns >= 0 and not self.outer.blocked:
-            self.deadline_ns = self.outer.open_ns + _BLOCKED_NS
+            self.deadline_ns = self.outer.open_ns + _BLOCKED_NS + self.margin_ns
         if self.inner.open_ns >= 0 and not self.inner.blocked:
-            self.deadline_ns = min(self.deadline_ns, self.inner.open_ns + _BLOCKED_NS)
+            self.deadline_ns = min(self.deadline_ns, self.inner.open_ns + _BLOCKED_NS + self.margin_ns)
 
     def _burst(self, line: int, mine: Line, t_ns: int, changes: int) -> None:
         """A debounced edge took so many changes."""
