@@ -1,4 +1,4 @@
-"""How soon the counting core notices what is wrong with its beams, and how often it is wrong: `foyer simulate faults`."""
+"""How soon the core notices what is wrong with its beams, and how often it is wrong: `foyer simulate faults`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Task:
 
 @dataclass(slots=True)
 class Outcome:
-    """When the fault was told and taken back, in ns and crossings since its cause began and ended; what else was told."""
+    """When the fault was told and taken back, in ns and crossings since its cause came and went; what else was told."""
 
     task: Task
     raised: list[tuple[int, int]] = field(default_factory=list)
@@ -79,38 +79,36 @@ class Outcome:
 
 def judge(task: Task) -> Outcome:
     """What the core tells of one door."""
-    case, outcome = CASES[task.case], Outcome(task)
-    from_ns, until_ns = (round(t_s * NS_PER_S) for t_s in (case.failure.from_s, case.failure.until_s))
-    lines: set[str | None] = set()
-    crossed: list[int] = []
-    unknown: list[int] = []
-
-    def take(found: list[Passage | Fault]) -> None:
-        for item in found:
-            if isinstance(item, Passage):
-                if item.direction == "unknown":
-                    unknown.append(item.t_ns)
-            elif item.kind == case.kind and item.t_ns >= from_ns:
-                if item.active:
-                    outcome.again += item.line in lines
-                    lines.add(item.line)
-                since_ns, told = (from_ns, outcome.raised) if item.active else (until_ns, outcome.over)
-                told.append((item.t_ns - since_ns, sum(since_ns <= t_ns < item.t_ns for t_ns in crossed)))
-            elif item.active and item.kind != "repeated_level":
-                outcome.others[item.kind] += 1
-
+    case = CASES[task.case]
     door = Door(DoorSettings(task.separation_m))
+    found: list[Passage | Fault] = []
+    crossed: list[int] = []
     for event in hub_days(case.days, task.seed, task.separation_m, case.failure):
         if isinstance(event, BeamEdge):
-            take(door.feed(*event))
+            found += door.feed(*event)
         else:
             crossed += [event.t_ns] * event.persons
-    take(door.finish())
+    found += door.finish()
+    outcome = Outcome(task, crossings=len(crossed))
+    unknown = [item.t_ns for item in found if isinstance(item, Passage) and item.direction == "unknown"]
     if unknown:
-        meanwhile = sum(unknown[0] <= t_ns <= unknown[-1] for t_ns in crossed)
-        outcome.without = len(unknown), meanwhile
-    outcome.crossings = len(crossed)
+        outcome.without = len(unknown), sum(unknown[0] <= t_ns <= unknown[-1] for t_ns in crossed)
+    _told(case, [item for item in found if isinstance(item, Fault)], crossed, outcome)
     return outcome
+
+
+def _told(case: Case, faults: list[Fault], crossed: list[int], outcome: Outcome) -> None:
+    from_ns, until_ns = (round(t_s * NS_PER_S) for t_s in (case.failure.from_s, case.failure.until_s))
+    lines: set[str | None] = set()
+    for fault in faults:
+        if fault.kind == case.kind and fault.t_ns >= from_ns:
+            since_ns, told = (from_ns, outcome.raised) if fault.active else (until_ns, outcome.over)
+            told.append((fault.t_ns - since_ns, sum(since_ns <= t_ns < fault.t_ns for t_ns in crossed)))
+            if fault.active:
+                outcome.again += fault.line in lines
+                lines.add(fault.line)
+        elif fault.active and fault.kind != "repeated_level":
+            outcome.others[fault.kind] += 1
 
 
 def tasks_of(cases: list[str], separations_m: list[float], seeds: int, first_seed: int) -> list[Task]:

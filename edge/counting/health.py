@@ -2,10 +2,10 @@
 
 Compiled by Cython with the types in `health.pxd`; the same source runs uncompiled.
 
-All but a blocked beam are judged by Page's test: each observation adds the logarithm of how much likelier it is with the
-fault than without, the sum never falls below zero, and the fault is raised at `enough` and over at zero. Without the fault
-that takes exp(enough) observations on average, or more. Sums are integers, in thousandths. While a fault is raised, what
-lies between is taken for it, so that it is not over and raised again.
+All but a blocked beam are judged by Page's test: each observation adds the logarithm of how much likelier it is with
+the fault than without, the sum never falls below zero, and the fault is raised at `enough` and over at zero. Without
+the fault that takes exp(enough) observations on average, or more. Sums are integers, in thousandths. While a fault is
+raised, what lies between is taken for it, so that it is not over and raised again.
 """
 
 from __future__ import annotations
@@ -238,7 +238,13 @@ class Health:
         for line, mine in enumerate((self.outer, self.inner)):
             if mine.open_ns >= 0 and not mine.blocked and now_ns - mine.open_ns >= _BLOCKED_NS + self.margin_ns:
                 mine.blocked = True
-                self._tell(mine.open_ns + _BLOCKED_NS, "beam_blocked", line, 1, f"blocked for over {_BLOCKED_NS // 1_000_000_000} s")
+                self._tell(
+                    mine.open_ns + _BLOCKED_NS,
+                    "beam_blocked",
+                    line,
+                    1,
+                    f"blocked for over {_BLOCKED_NS // 1_000_000_000} s",
+                )
         self._schedule()
 
     def passed(self, t_ns: int, inward: bool, persons: int) -> None:
@@ -365,7 +371,9 @@ class Health:
             if turn:
                 usual = -self.wider if line == 0 else self.wider
                 seen = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies"
-                detail = f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
+                detail = (
+                    f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
+                )
                 if turn < 0:
                     detail = "bodies are as long in it as usual"
                 self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10)} %")
@@ -382,8 +390,8 @@ class Health:
     def _night(self, t_ns: int) -> None:
         """A day is over: were those who came in earlier in it than those who went out?
 
-        Over a day that begins and ends with nobody inside they are, through whichever doors, as each stays a while. Their
-        rank sum would be normal if they did not; its variance is doubled, as people come in groups.
+        Over a day that begins and ends with nobody inside they are, through whichever doors, as each stays a while.
+        Their rank sum would be normal if they did not; its variance is doubled, as people come in groups.
         """
         came, went = self.people_in, self.people_out
         if came >= _DAY_PEOPLE_MIN and went >= _DAY_PEOPLE_MIN:

@@ -45,8 +45,8 @@ NONE = Failure(NEW, 0.0, 0.0)
 def hub_days(days: int, seed: int, separation_m: float, failure: Failure = NONE) -> Iterator[BeamEdge | Crossing]:
     """Edges in the order of time, and crossings before the edges of those who meet, from midnight on.
 
-    Each day 130 to 600 parties come between 9 and 20 h, stay for 5 to 110 minutes and leave by 21 h as they came. They are
-    the busy day's mix (a twentieth with wheels, a twelfth turns in the door), and one in 300 loiters in the beams.
+    Each day 130 to 600 parties come between 9 and 20 h, stay for 5 to 110 minutes and leave by 21 h as they came. They
+    are the busy day's mix (a twentieth with wheels, a twelfth turns in the door), and one in 300 loiters in the beams.
     """
     draw, worn = Draw(seed), Draw(~seed)
     told_s = 0.0
@@ -58,10 +58,8 @@ def hub_days(days: int, seed: int, separation_m: float, failure: Failure = NONE)
             wear = failure.now(from_s)
             pulses = [[pulse for body in bodies for pulse in body.blocks(beam_m)] for beam_m in (0.0, separation_m)]
             if wear.drifting:
-                aim = (from_s - failure.from_s) / (failure.until_s - failure.from_s)
-                pulses[1] = [
-                    (start_s, min(stop_s, until_s)) for start_s, stop_s in frayed(draw, pulses[1], aim) if start_s < until_s
-                ]
+                spread = frayed(draw, pulses[1], failure.from_s, failure.until_s)
+                pulses[1] = [(start_s, min(stop_s, until_s)) for start_s, stop_s in spread if start_s < until_s]
             yield from pulses_told(worn, failure.now(told_s), told_s, from_s, [[], []], stuck)
             yield from sorted(made for made in (body.crossing(separation_m) for body in bodies) if made is not None)
             yield from pulses_told(worn, wear, from_s, until_s, pulses, stuck)

@@ -110,7 +110,7 @@ def _reported(
         yield from sorted(made for made in (body.crossing(separation_m) for body in bodies) if made is not None)
         pulses = [[pulse for body in bodies for pulse in body.blocks(beam_m)] for beam_m in (0.0, separation_m)]
         if wear.drifting:
-            pulses[1] = list(frayed(draw, pulses[1], from_s / end_s))
+            pulses[1] = list(frayed(draw, pulses[1], 0.0, end_s))
         yield from pulses_told(draw, wear, from_s, until_s + _SPLIT_S / 2, pulses, stuck)
         told_s = until_s + _SPLIT_S / 2
     yield from pulses_told(draw, wear, told_s, end_s, [[], []], stuck)
@@ -139,9 +139,10 @@ def pulses_told(
             yield edge
 
 
-def frayed(draw: Draw, pulses: list[Pulse], aim: float) -> Iterator[Pulse]:
-    """Pulses of a beam that is so far, from 0 to 1, out of its aim: each begins earlier and ends later."""
+def frayed(draw: Draw, pulses: list[Pulse], from_s: float, until_s: float) -> Iterator[Pulse]:
+    """Pulses of a beam that loses its aim between two times: each begins earlier and ends later, by more and more."""
     for start_s, stop_s in pulses:
+        aim = (start_s - from_s) / (until_s - from_s)
         yield start_s - aim * draw.between(0.0, 0.05), stop_s + aim * draw.between(0.0, 0.1)
         if draw.chance(aim):
             yield stop_s + 0.15, stop_s + 0.15 + draw.between(0.01, 2.0) * aim

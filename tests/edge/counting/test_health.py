@@ -159,8 +159,8 @@ def bouncing(edges: Stream, line: int, times: int) -> Stream:
     out = []
     for t_ns, which, level in edges:
         out.append((t_ns, which, level))
-        for at in range(2 * times if which == line else 0):
-            out.append((t_ns + (at + 1) * MS // 2, which, level ^ (at % 2 == 0)))
+        bounces = range(2 * times if which == line else 0)
+        out += [(t_ns + (at + 1) * MS // 2, which, level ^ (at % 2 == 0)) for at in bounces]
     return sorted(out)
 
 
