@@ -38,8 +38,8 @@ _SNAPSHOT_VERSION = 3
 class Door:
     """Counts at one pair of beams, from edges in the order of time.
 
-    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels at `since_ns`, before the
-    first edge; a beam blocked from the start counts from its first clearing on. What comes out depends on the edges
+    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels at `since_ns`, before
+    the first edge; a beam blocked from the start counts from its first clearing on. What comes out depends on the edges
     alone: not on how often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded
     whatever comes in.
     """
@@ -212,8 +212,8 @@ class Door:
     def succeed(cls, snapshot: dict[str, Any], settings: DoorSettings, levels: tuple[int, int], since_ns: int) -> Door:
         """A new door that knows what the one of `snapshot` had learned, on another clock: nobody is half way through.
 
-        What people are like is forgotten where the settings are others. Faults that this ends are told by the next call.
-        Raises SnapshotError as `restore` does.
+        What people are like is forgotten where the settings are others. Faults that this ends are told by the next
+        call. Raises SnapshotError as `restore` does.
         """
         before = cls.restore(snapshot)
         door = cls(settings, levels, since_ns)
