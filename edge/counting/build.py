@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-MODULES = ("pulses", "health", "habits", "bodies", "hypotheses", "company", "explain", "window", "door")
+MODULES = ("pulses", "evidence", "health", "habits", "bodies", "hypotheses", "company", "explain", "window", "door")
 """The compiled modules, each after those it imports."""
 
 _HERE = Path(__file__).parent

@@ -1,28 +1,16 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from edge.counting.evidence cimport Evidence, Line
+
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
 cdef int64_t _FOREVER_NS, _BLOCKED_NS, _GIVEN_UP_NS, _QUIET_NS_MIN, _BODY_NS_MIN, _BODY_NS_MAX, _COUNTED_NS_MAX, _NIGHT_NS
 cdef double _SLOWEST_M_S, _ONE_BEAM_CONFIDENCE, _DAY_SHIFT, _DAY_Z_MAX
-cdef int64_t _ENOUGH, _SEEN_MAX, _MISSED, _MET, _DWELT, _LONGER, _NOT_LONGER, _NOT_LONGER_NOW, _LONGER_BY, _ALONE_NS_MAX, _NORM_OF, _NORM_MAX
+cdef int64_t _MISSED, _MET, _DWELT, _LONGER, _NOT_LONGER, _NOT_LONGER_NOW, _LONGER_BY, _ALONE_NS_MAX, _NORM_OF, _NORM_MAX
 cdef int64_t _BLOCK, _NORM_BLOCKS, _NOISY, _NOT_NOISY, _CHATTER_MAX, _CHATTER_MIN, _CHATTER_TIMES, _EXTRA_MAX
 cdef int64_t _LOST, _NOT_LOST, _NOT_LOST_NOW, _DAY_ENOUGH, _DAY_PEOPLE_MIN, _DAY_PEOPLE_MAX
-
-cdef class Evidence:
-    cdef readonly int64_t enough, weight, seen, odd
-    cdef readonly bint active
-
-    cpdef int add(self, int64_t amount, int64_t seen, int64_t odd) except -2
-
-cdef class Line:
-    cdef readonly int64_t open_ns, first_ns, last_ns, longest_ns, edges, extra, flicker, blocks, norm
-    cdef readonly int bodies
-    cdef readonly bint blocked
-    cdef readonly Evidence dead, misaligned, chatter, losing
-
-    cpdef void begin(self) except *
 
 cdef class Health:
     cdef readonly int64_t quiet_ns, margin_ns, clear_ns, deadline_ns, wider, learned, people_in, people_out, ranks, night_ns
