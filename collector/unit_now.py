@@ -22,6 +22,7 @@ OF_A_SENSOR = frozenset({"sensor_unavailable", "sensor_silent", "sensor_unreadab
 """Faults that last until they are taken back, or until the sensor reports to have worked ever since."""
 HAPPENINGS = frozenset(
     {
+        "door_forgotten",
         "edges_lost",
         "events_lost",
         "line_noise",

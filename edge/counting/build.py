@@ -16,6 +16,8 @@ from types import ModuleType
 
 MODULES = (
     "pulses",
+    "evidence",
+    "health",
     "found",
     "habits",
     "company",

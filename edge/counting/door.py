@@ -6,6 +6,7 @@ Compiled by Cython with the types in `door.pxd`; the same source runs uncompiled
 from __future__ import annotations
 
 from array import array
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from edge.counting.model import (
@@ -21,6 +22,7 @@ from edge.counting.model import (
 )
 
 from .found import Found
+from .health import Health
 from .pulses import Beam
 from .window import Window
 
@@ -40,21 +42,28 @@ _SNAPSHOT_VERSION = 3
 class Door:
     """Counts at one pair of beams, from edges in the order of time.
 
-    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels before the first edge; a
-    beam blocked from the start counts from its first clearing on. What comes out depends on the edges alone: not on how
-    often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded whatever comes in.
+    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels at `since_ns`, before
+    the first edge; a beam blocked from the start counts from its first clearing on. What comes out depends on the edges
+    alone: not on how often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded
+    whatever comes in.
     """
 
-    __slots__ = ("found", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
+    __slots__ = ("found", "health", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
 
-    def __init__(self, settings: DoorSettings = DoorSettings(), levels: tuple[int, int] = (0, 0)) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        settings: DoorSettings = DoorSettings(),  # noqa: B008 - frozen
+        levels: tuple[int, int] = (0, 0),
+        since_ns: int = 0,
+    ) -> None:
         self.settings = settings
         self.outer = Beam(settings.debounce_ns, levels[0])
         self.inner = Beam(settings.debounce_ns, levels[1])
         self.window = Window(settings)
+        self.health = Health(settings, levels, since_ns)
         self.now_ns = 0
         """Of the last edge, or of what was decided since."""
-        self.wake_ns = _FOREVER_NS
+        self.wake_ns = self.health.deadline_ns
         """`advance` has nothing to do before this time; FOREVER_NS where all is decided."""
         self.found = Found()
 
@@ -127,6 +136,8 @@ class Door:
         beam = self.inner if line else self.outer
         if beam.raw == level:
             self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
+            self.health.lost(line, t_ns)
+            self._noticed()
             return
         beam.change(t_ns)
         self.wake_ns = min(self.wake_ns, beam.settle_ns)
@@ -136,7 +147,7 @@ class Door:
         while True:
             # A deadline that an edge has just set in the past is due now, and not before the other line's edge of now.
             decide_ns = max(self.now_ns, self.window.deadline_ns)
-            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns)
+            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns, self.health.deadline_ns)
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
@@ -144,16 +155,41 @@ class Door:
                 self._settle(0, self.outer)
             elif self.inner.settle_ns == due_ns:
                 self._settle(1, self.inner)
+            elif decide_ns == due_ns:
+                self._decide()
             else:
-                self.window.decide(self.now_ns, self.found)
+                self.health.wake(due_ns)
+            if self.health.found:
+                self._noticed()
         self.wake_ns = due_ns
 
     def _settle(self, line: int, beam: Beam) -> None:
-        if beam.settle():
+        health = self.health
+        if not beam.settle():
             if beam.level:
+                health.flicker(line, beam.changes)
+        elif beam.level:
+            health.rise(line, beam.burst_ns, beam.changes)
+            if health.out < 0:
                 self.window.rise(line, beam.burst_ns)
+        else:
+            health.fall(line, beam.burst_ns, beam.changes)
+            self.window.fall(line, beam.burst_ns)  # of no rise, where there was one beam only
+
+    def _decide(self) -> None:
+        first = self.found.count
+        self.window.decide(self.now_ns, self.found)
+        for number in range(first, self.found.count):
+            inward, persons = self.found.direction[number] > 0, self.found.persons[number]
+            self.health.passed(self.found.t_ns[number], inward, persons)
+
+    def _noticed(self) -> None:
+        """Take over what the door noticed about its own beams."""
+        for item in self.health.take():
+            if isinstance(item, Fault):
+                self.found.fault(item)
             else:
-                self.window.fall(line, beam.burst_ns)
+                self.found.passage(item.t_ns, 0, item.persons, nan, nan, item.confidence, self.found.count)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state in JSON's types: a door made by `restore` from it carries on as this one would."""
@@ -165,6 +201,7 @@ class Door:
             "wake_ns": self.wake_ns,
             "beams": [self.outer.snapshot(), self.inner.snapshot()],
             "window": self.window.snapshot(),
+            "health": self.health.snapshot(),
         }
 
     @classmethod
@@ -183,10 +220,26 @@ class Door:
             door.outer.restore(snapshot["beams"][0])
             door.inner.restore(snapshot["beams"][1])
             door.window.restore(snapshot["window"])
+            door.health.restore(snapshot["health"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door
 
+    @classmethod
+    def succeed(cls, snapshot: dict[str, Any], settings: DoorSettings, levels: tuple[int, int], since_ns: int) -> Door:
+        """A new door that knows what the one of `snapshot` had learned, on another clock: nobody is half way through.
+
+        What people are like is forgotten where the settings are others. Faults that this ends are told by the next
+        call. Raises SnapshotError as `restore` does.
+        """
+        before = cls.restore(snapshot)
+        door = cls(settings, levels, since_ns)
+        if before.settings == settings:
+            door.window.habits.restore(before.window.habits.snapshot())
+        door.health.succeed(before.health.snapshot(), since_ns)
+        door._noticed()  # noqa: SLF001 - a door of this class
+        door.wake_ns = door.health.deadline_ns
+        return door
 
 def _packed(column: Any, typecode: str) -> bool:
     """Whether a column's buffer holds just that type, one after the other."""

@@ -101,11 +101,18 @@ def passage_of(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something the door noticed about its own beams, such as `repeated_level`: an edge between two was lost."""
+    """Something the door noticed about its own beams, such as `repeated_level`: an edge between two was lost.
+
+    All other kinds last until one comes that is not `active`. `line` is None where it may be either; `detail` is the
+    evidence, for people.
+    """
 
     t_ns: int
     kind: str
-    line: str
+    line: str | None
+    active: bool = True
+    detail: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

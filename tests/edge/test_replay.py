@@ -44,7 +44,16 @@ def test_json_is_one_object_with_these_keys() -> None:
             }
         ],
         "totals": {"in": 1, "out": 0},
-        "faults": [{"t_ns": 1_150_000_000, "kind": "repeated_level", "line": "outer"}],
+        "faults": [
+            {
+                "t_ns": 1_150_000_000,
+                "kind": "repeated_level",
+                "line": "outer",
+                "active": True,
+                "detail": "",
+                "count": 1,
+            }
+        ],
     }
 
 

@@ -42,7 +42,8 @@ def score(core: ModuleType, scenario: str, seed: int, separation_m: float, known
             difference[event.t_ns // WINDOW_NS, event.direction] += event.persons
             crossings += event.persons
     for passage in found + door.finish():
-        difference[passage.t_ns // WINDOW_NS, passage.direction] -= passage.persons
+        if isinstance(passage, Passage):
+            difference[passage.t_ns // WINDOW_NS, passage.direction] -= passage.persons
     return 1 - sum(abs(count) for count in difference.values()) / crossings
 
 

@@ -109,7 +109,7 @@ def test_how_often_time_is_told_changes_nothing(
     DoorSettings(),
 )
 def test_swapping_the_lines_swaps_the_directions(core: ModuleType, edges: Stream, door: DoorSettings) -> None:
-    other = {"in": "out", "out": "in"}
+    other = {"in": "out", "out": "in", "unknown": "unknown"}
     swapped = passages(one_by_one(core, door, [(t_ns, 1 - line, level) for t_ns, line, level in edges]))
     expected = [replace(found, direction=other[found.direction]) for found in passages(one_by_one(core, door, edges))]
     assert swapped == expected
@@ -275,9 +275,9 @@ def test_a_clean_passage_is_told_early(core: ModuleType) -> None:
     "snapshot",
     [
         {},
-        {"version": 1},
         {"version": 2},
-        {"version": 2, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
+        {"version": 3},
+        {"version": 3, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
     ],
 )
 def test_no_snapshot_is_refused(core: ModuleType, snapshot: dict[str, Any]) -> None:
