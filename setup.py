@@ -31,14 +31,7 @@ extensions = cythonize(
         for name in core["MODULES"]
     ],
     build_dir="build/cython",
-    compiler_directives={
-        "annotation_typing": False,
-        "language_level": 3,
-        # The columns of a search are as long as its bounds, which the pure build checks in every test.
-        "boundscheck": False,
-        "wraparound": False,
-        "initializedcheck": False,
-    },
+    compiler_directives={"annotation_typing": False, "language_level": 3},
 )
 for extension in extensions:
     extension.optional = True  # cythonize drops it

@@ -1,3 +1,5 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
 """All that may have made some edges of the waiting pulses, whoever made the others.
 
 Compiled by Cython with the types in `bodies.pxd`; the same source runs uncompiled.

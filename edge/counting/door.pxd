@@ -28,7 +28,7 @@ cdef class Door:
     cdef void _run_until(self, int64_t t_ns) except *
     @cython.locals(first=int, number=int, inward=bint, persons=int)
     cdef void _decide(self) except *
-    cdef void _noticed(self) except *
+    cpdef void _noticed(self) except *
     @cython.locals(health=Health)
     cdef void _settle(self, int line, Beam beam) except *
     @cython.locals(index=Py_ssize_t, t=int64_t, which=int, value=int)

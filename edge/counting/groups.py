@@ -1,3 +1,5 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
 """Who made the edges, by one hypothesis: a group is a person with an arm, a bag or wheels, a wanderer, or nobody.
 
 Compiled by Cython with the types in `groups.pxd`; the same source runs uncompiled.

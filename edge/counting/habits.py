@@ -42,7 +42,7 @@ _UNKNOWN_SEPARATION_M = 0.12
 _LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
 _DOUBT_LOG = 0.22
-_LENGTH_TRUST = 0.9
+_LENGTH_TRUST = 0.8
 _HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
@@ -175,7 +175,7 @@ class Habits:
         """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
         ratio_log = log(width_s / lag_s)
         self.clean = min(self.clean + 1, 1_000_000)
-        pace = max(_LEARN_LEAST, _LEARN_FIRST if self.given_m > 0.0 else 0.6 / self.clean)
+        pace = max(_LEARN_LEAST, min(_LEARN_FIRST, 3.0 / self.clean) if self.given_m > 0.0 else 0.6 / self.clean)
         if self.given_m == 0.0 and self.clean <= _FIRST:
             step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
         else:

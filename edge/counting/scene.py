@@ -1,3 +1,5 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
 """The pulses to explain, as a search sees them: seconds since the first rise, and all edges in the order of time.
 
 Compiled by Cython with the types in `scene.pxd`; the same source runs uncompiled.

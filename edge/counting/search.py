@@ -1,3 +1,5 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
 """What the pulses of two beams mean: a search for the likeliest people.
 
 Compiled by Cython with the types in `search.pxd`; the same source runs uncompiled.

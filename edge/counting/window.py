@@ -28,6 +28,7 @@ except NameError:
 _FOREVER_NS = FOREVER_NS
 _DECIDE_NS = 1_500_000_000  # the oldest pulse waits no longer than this for company
 _BLOCKED_NS_MAX = 10_000_000_000  # a longer pulse is somebody who stands there, or no body
+_BY_BOTH = 2  # both lines at once: which way they came is not known
 _GONE_NS = 1_200_000_000  # who stood there has gone when both beams are clear for so long
 _PULSES_MAX = LINE_MAX - 1  # waiting on one line; the oldest are then settled as they stand
 
@@ -199,6 +200,8 @@ class Window:
             self.stay = self.came
         else:
             self.stay = 0 if first1_ns < 0 or 0 <= first0_ns < first1_ns else 1
+            if first0_ns == first1_ns:
+                self.stay = _BY_BOTH
         self.left0_ns = self.falls[self.waiting[0] - 1] if self.waiting[0] else -1
         self.left1_ns = self.falls[LINE_MAX + self.waiting[1] - 1] if self.waiting[1] else -1
         self.waiting[0] = self.waiting[1] = 0
@@ -210,7 +213,7 @@ class Window:
         apart_ns = self.left1_ns - self.left0_ns
         if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < abs(apart_ns) < _LEFT_NS_MAX:
             gone = 1 if apart_ns > 0 else 0
-            if gone != self.stay:
+            if self.stay != _BY_BOTH and gone != self.stay:
                 middle_ns = self.left0_ns + apart_ns // 2
                 found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
         self.stay = -1
@@ -252,7 +255,7 @@ class Window:
             for group in range(index, end - 1 if stays else end):
                 self._tell(group, everything, found, first)
             if stays:
-                if self.came < 0:
+                if self.came < 0 and not scene.alike:
                     self.came = self._first_line(groups.low[2 * end - 2], groups.low[2 * end - 1]) ^ line0
             else:
                 self.came = -1

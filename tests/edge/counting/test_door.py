@@ -157,11 +157,11 @@ def test_a_beam_that_never_clears_grows_no_state(core: ModuleType, stuck: int) -
     sizes = set()
     for step in range(1, 4000):
         live.feed(step * 300 * MS, 1 - stuck, step % 2)
-        sizes.add(max(len(line) for line in live.snapshot()["window"]["falls"]))
-    assert max(sizes) <= 12
+        sizes.add(len(json.dumps(live.snapshot())))
+    assert max(sizes) < 4_000
     assert live.feed(4000 * 300 * MS + 10 * S, 1 - stuck, 0) == []
     live.finish()
-    assert live.snapshot()["window"]["falls"] == [[], []]
+    assert live.snapshot()["window"]["waiting"] == [0, 0]
 
 
 @given(streams(), SETTINGS)
@@ -268,7 +268,8 @@ def test_a_clean_passage_is_told_early(core: ModuleType) -> None:
     live = core.Door(DoorSettings(0.12))
     for edge in [(1000 * MS, 0, 1), (1090 * MS, 1, 1), (1230 * MS, 0, 0), (1320 * MS, 1, 0)]:
         live.feed(*edge)
-    assert len(live.advance(1600 * MS)) == 1
+    # What belongs to a body, such as a pram, follows within 0.42 m: 0.3 s at this speed.
+    assert len(live.advance(1650 * MS)) == 1
 
 
 @pytest.mark.parametrize(

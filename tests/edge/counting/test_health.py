@@ -315,7 +315,7 @@ def test_another_boot_knows_what_was_learned_and_what_is_wrong(core: ModuleType)
     after = core.Door.succeed(door.snapshot(), DoorSettings(0.12), (0, 0), 5 * S)
     assert after.advance(0) == []
     assert after.window.habits.snapshot() == door.window.habits.snapshot()
-    assert after.snapshot()["window"]["falls"] == [[], []]
+    assert after.snapshot()["window"]["waiting"] == [0, 0]
     found: Found = []
     for edge in walks(3, 10 * S, who=OUTER_ONLY) + walks(8, 60 * S):
         found += after.feed(*edge)
