@@ -24,7 +24,7 @@ cdef class Door:
     cdef void _check(self, object t_ns, object line, object level) except *
     @cython.locals(beam=Beam)
     cdef void _edge(self, int64_t t_ns, int line, int level) except *
-    @cython.locals(decide_ns=int64_t, due_ns=int64_t)
+    @cython.locals(decide_ns=int64_t, due_ns=int64_t, inner=bint)
     cdef void _run_until(self, int64_t t_ns) except *
     @cython.locals(first=int, number=int, inward=bint, persons=int)
     cdef void _decide(self) except *

@@ -151,9 +151,11 @@ class Door:
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
-            if self.outer.settle_ns == due_ns:
+            # Of two at once the one that clears comes first, so that swapping the lines changes nothing else.
+            inner = self.inner.settle_ns == due_ns
+            if self.outer.settle_ns == due_ns and not (inner and self.inner.raw < self.outer.raw):
                 self._settle(0, self.outer)
-            elif self.inner.settle_ns == due_ns:
+            elif inner:
                 self._settle(1, self.inner)
             elif decide_ns == due_ns:
                 self._decide()

@@ -7,10 +7,10 @@ cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
 cdef double _BRISK_SHARE, _BRISK_LOG, _BRISK_SD, _SLOW_SHARE, _SLOW_LOG, _SLOW_SD, _ODD_SPEED, _FELLOW_SHARE
 cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_SHARE, _ODD_LENGTH, _CHAIR_SHARE, _LENGTH_M_MIN, _TINY, _DOUBT_LOG
 cdef double _CHAIR_M_MIN, _CHAIR_M_MAX
-cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_FIRST, _LEARN_LEAST
+cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_LEAST
 cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
-cdef int _FIRST
+cdef int _FIRST, _DOUBTED
 
 @cython.locals(z=double)
 cpdef double normal(double x, double mean, double sd) except -1
@@ -39,7 +39,7 @@ cdef class Habits:
     cpdef double pair_chance(self, double length_m) except -1
     @cython.locals(ratio_log=double, step=double, pace=double, length_log=double, speed_log=double, apart=double, trust=double, learned=double, metres=double)
     cpdef void learn_scale(self, double lag_s, double width_s) except *
-    @cython.locals(by_length=double, by_speed=double)
+    @cython.locals(by_length=double, by_speed=double, off=bint)
     cdef bint _doubted(self) except -1
     @cython.locals(pace=double, first=double)
     cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) except *

@@ -39,9 +39,9 @@ _LOW_LENGTH_M = 0.262  # one person in five is shorter: a share of pairs or pram
 _LOW_SHARE = 0.2
 _FIRST = 8
 _UNKNOWN_SEPARATION_M = 0.12
-_LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
+_LEARN_LEAST = 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
-_DOUBT_LOG = 0.22
+_DOUBT_LOG, _DOUBTED = 0.22, 30  # off by so much, after so many bodies
 _LENGTH_TRUST = 0.8
 _HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
@@ -175,8 +175,8 @@ class Habits:
         """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
         ratio_log = log(width_s / lag_s)
         self.clean = min(self.clean + 1, 1_000_000)
-        pace = max(_LEARN_LEAST, min(_LEARN_FIRST, 3.0 / self.clean) if self.given_m > 0.0 else 0.6 / self.clean)
-        if self.given_m == 0.0 and self.clean <= _FIRST:
+        pace = max(_LEARN_LEAST, 0.6 / self.clean)
+        if self.clean <= _FIRST:
             step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
         else:
             step = pace * (_LOW_SHARE - (1.0 if ratio_log < self.low_log else 0.0))
@@ -197,7 +197,8 @@ class Habits:
         """
         by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
         by_speed = self.lag_log + log(_USUAL_M_S / self.given_m)
-        return abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG and (by_length > 0.0) == (by_speed > 0.0)
+        off = abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG
+        return self.clean >= _DOUBTED and off and (by_length > 0.0) == (by_speed > 0.0)
 
     def learn(
         self,
