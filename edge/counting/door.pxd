@@ -28,6 +28,7 @@ cdef class Door:
     cdef void _run_until(self, int64_t t_ns) except *
     @cython.locals(first=int, number=int, inward=bint, persons=int)
     cdef void _decide(self) except *
+    cdef bint _inner_first(self) except -1
     cpdef void _noticed(self) except *
     @cython.locals(health=Health)
     cdef void _settle(self, int line, Beam beam) except *

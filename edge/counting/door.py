@@ -151,9 +151,8 @@ class Door:
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
-            # Of two at once the one that clears comes first, so that swapping the lines changes nothing else.
             inner = self.inner.settle_ns == due_ns
-            if self.outer.settle_ns == due_ns and not (inner and self.inner.raw < self.outer.raw):
+            if self.outer.settle_ns == due_ns and not (inner and self._inner_first()):
                 self._settle(0, self.outer)
             elif inner:
                 self._settle(1, self.inner)
@@ -164,6 +163,15 @@ class Door:
             if self.health.found:
                 self._noticed()
         self.wake_ns = due_ns
+
+    def _inner_first(self) -> bool:
+        """Of two lines that change at once, the one that clears comes first, and the one blocked for longer.
+
+        So swapping the lines changes nothing but the directions.
+        """
+        if self.inner.raw != self.outer.raw:
+            return self.inner.raw < self.outer.raw
+        return self.health.inner.open_ns < self.health.outer.open_ns
 
     def _settle(self, line: int, beam: Beam) -> None:
         health = self.health
