@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import paho.mqtt.client as mqtt
 import pytest
 from house import FoyerProcess, wait_until
+from mqtt_client import running
 
 from firmware_cfg.load import load_fleet
 
@@ -125,16 +126,14 @@ def test_pins_that_cannot_be_read_are_told_and_the_others_count(
     subscribed: list[int] = []
     client.on_subscribe = lambda _client, _data, number, *_: subscribed.append(number)
     client.connect("127.0.0.1", mosquitto.port)
-    client.loop_start()
-    wait_until("the subscription", lambda: subscribed)
     common = ["--fleet", fleet(tmp_path, f"{HUB}{keys}\n"), "--unit", "hall-front", "--state", str(tmp_path / "state")]
     feed = ("--trace", f"front-beams={trace}", "--speed", "max")
     log = tmp_path / "unit.log"
-    with FoyerProcess(["edge", *common, "--mqtt", mosquitto.url, *feed, *options], log) as process:
-        wait_until("both events", lambda: len({event["seq"] for event in events}) == 2)
-        assert process.stop() == 0
-    client.disconnect()
-    client.loop_stop()
+    with running(client):
+        wait_until("the subscription", lambda: subscribed)
+        with FoyerProcess(["edge", *common, "--mqtt", mosquitto.url, *feed, *options], log) as process:
+            wait_until("both events", lambda: len({event["seq"] for event in events}) == 2)
+            assert process.stop() == 0
     (fault,) = [event for event in events if event["kind"] == "fault"]
     assert (fault["sensor"], fault["fault"], fault["detail"]) == ("spare-beams", "sensor_unavailable", message)
     assert [event["sensor"] for event in events if event["kind"] == "passage"] == ["front-beams"]
