@@ -124,7 +124,8 @@ def test_a_port_in_use_is_one_clear_sentence(command: Command) -> None:
         _, errors = command().communicate(timeout=20)
         assert command.processes[0].returncode == 2
     assert errors.strip().splitlines() == [
-        f"foyer: --http 127.0.0.1:{command.port}: cannot listen there: Address already in use; give another HOST:PORT"
+        f"foyer: 127.0.0.1:{command.port}: cannot listen there: Address already in use; "
+        "give another by --http HOST:PORT"
     ]
 
 
