@@ -44,8 +44,8 @@ def log_to_stderr() -> None:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens there and nowhere else; raises ConfigError where it cannot."""
+def listening(host: str, port: int, mend: str = "give another by --http HOST:PORT") -> Iterator[socket.socket]:
+    """A socket that listens there and nowhere else; raises ConfigError, which ends with `mend`, where it cannot."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -53,9 +53,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
-        raise ConfigError(
-            f"--http {host}:{port}: cannot listen there: {error.strerror or error}; give another HOST:PORT"
-        ) from error
+        raise ConfigError(f"{host}:{port}: cannot listen there: {error.strerror or error}; {mend}") from error
     with listener:
         yield listener
 

@@ -163,6 +163,7 @@ class Subscriber:
         self.wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self._client.reinitialise()  # where the thread failed its socket is open still
         self._waker.close()
         self._woken.close()
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+from mqtt_client import end
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from servers import Mosquitto
@@ -63,16 +64,18 @@ class Unit:
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = lambda _client, _data, message: self.acks.append(json.loads(message.payload))
         self._client.reconnect_delay_set(0.1, 0.5)  # type: ignore[arg-type]  # paho says int and takes seconds
-        self._client.connect("127.0.0.1", broker.port)
+        self._port = broker.port
 
     def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(WAIT_S)
+        if not self._subscribed.wait(WAIT_S):
+            end(self._client)
+            raise TimeoutError(f"{self.unit}: not subscribed within {WAIT_S:.0f} s")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
     def topic(self, channel: str) -> str:
         return f"foyer/v1/{self.hub}/{self.unit}/{channel}"

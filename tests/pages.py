@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from mqtt_client import end
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, Server, answers
@@ -54,18 +55,18 @@ class Unit:
     def __init__(self, broker: Mosquitto, hub: str, unit: str, entrance: str = "front") -> None:
         self.hub, self.unit, self.entrance = hub, unit, entrance
         self._seq = 0
+        self._port = broker.port
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=unit)
-        self._client.connect("127.0.0.1", broker.port)
 
     def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
         state = State(v=1, unit=self.unit, session="session-1", state="online")
         self._publish("state", state.model_dump_json(by_alias=True), retain=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
     def passes(self, *directions: Literal["in", "out", "unknown"], confidence: float = 1.0, **fields: Any) -> None:
         """One batch with a passage a direction, now; returns when the broker has it."""

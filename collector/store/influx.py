@@ -35,6 +35,7 @@ from collector.store.base import (
 )
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, getter, health_rows
 from collector.store.lines import Measurement, key_text, literal
+from firmware_cfg.endpoint import without_user
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import KINDS, Health, Kind
 
@@ -89,16 +90,18 @@ class InfluxStore(Store):
 
         `FOYER_INFLUX_TOKEN` and `FOYER_INFLUX_ORG` of the environment are for 2.x and 3.
         """
-        shape = "expected influxdb+http(s)://[USER:PASSWORD@]HOST:PORT/BUCKET"
+        mend = f"--store {without_user(url)!r}: expected influxdb+http(s)://[USER:PASSWORD@]HOST:PORT/BUCKET"
         try:
             parts = urlsplit(url.removeprefix("influxdb+"))
             port = parts.port
         except ValueError as error:
-            raise ConfigError(f"--store: {shape} ({error})") from error
+            if "@" in url:  # what Python says may quote a password that has an unescaped / in it
+                raise ConfigError(f"{mend}; what is special in a password is written as %2F and so on") from None
+            raise ConfigError(f"{mend} ({error})") from error
         host = parts.hostname
         bucket = unquote(parts.path.strip("/"))
         if not host or not bucket or "/" in bucket or parts.query or parts.fragment:
-            raise ConfigError(f"--store influxdb+{parts.scheme}://{host or ''}{parts.path}: {shape}")
+            raise ConfigError(mend)
         if ":" in host:
             host = f"[{host}]"
         return cls(

@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from mqtt_client import end, running  # noqa: E402 - after the path
 from paho.mqtt.client import Client  # noqa: E402 - after the path
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402 - after the path
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402 - after the path
@@ -72,14 +73,12 @@ def publish(broker: Mosquitto, payloads: Iterator[bytes]) -> None:
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.max_inflight_messages_set(500)
     client.connect("127.0.0.1", broker.port)
-    client.loop_start()
     last = None
-    for payload in payloads:
-        last = client.publish(TOPIC, payload, qos=1)
-    if last is not None:
-        last.wait_for_publish(DEADLINE_S)
-    client.disconnect()
-    client.loop_stop()
+    with running(client):
+        for payload in payloads:
+            last = client.publish(TOPIC, payload, qos=1)
+        if last is not None:
+            last.wait_for_publish(DEADLINE_S)
 
 
 class Drain:
@@ -106,8 +105,7 @@ class Drain:
         self._subscribed.wait(10)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

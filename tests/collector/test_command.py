@@ -123,9 +123,9 @@ def test_a_port_in_use_is_one_clear_sentence(command: Command) -> None:
         taken.listen()
         _, errors = command().communicate(timeout=20)
         assert command.processes[0].returncode == 2
-    assert errors.strip().splitlines() == [
-        f"foyer: --http 127.0.0.1:{command.port}: cannot listen there: Address already in use; give another HOST:PORT"
-    ]
+    address = f"127.0.0.1:{command.port}"
+    mend = "give another by --http HOST:PORT"
+    assert errors == f"foyer: {address}: cannot listen there: Address already in use; {mend}\n"
 
 
 def test_a_state_folder_in_use_is_one_clear_sentence(command: Command) -> None:

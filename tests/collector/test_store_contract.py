@@ -376,6 +376,15 @@ def test_an_address_that_cannot_be_used_says_what_is_expected(url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.parametrize("address", ["who:se/cret@host:8086/b", "who:1/secret@host:8086/b", "who:[secret@host:8086/b"])
+def test_an_address_that_cannot_be_used_does_not_print_the_password(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"--store 'influxdb\+http://…@host:8086/b': expected influxdb") as caught:
+        open_store(f"influxdb+http://{address}")
+    assert "cret" not in str(caught.value)
+    assert "'se'" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_secrets_are_not_in_a_stores_name() -> None:
     store = open_store("influxdb+http://who:secret@127.0.0.1:1/foyer")
     assert store.name == "influxdb+http://127.0.0.1:1/foyer"

@@ -125,6 +125,17 @@ def test_the_table_says_the_same(chromium: Chromium, pages: Pages) -> None:
         assert foot[0]
 
 
+def test_an_address_changes_the_view_of_a_page_that_is_open(live: Chromium, pages: Pages) -> None:
+    for end, view in (("as-table", "table"), ("main", "table"), ("as-cards", "cards"), ("as-table", "table")):
+        live.driver.get(f"{pages.url}/#{end}")
+        live.wait_for(f"!document.getElementById('{view}').hidden")
+        assert live.driver.execute_script(
+            "return ['cards', 'table'].filter((id) => !document.getElementById(id).hidden)"
+        ) == [view]
+    live.driver.back()
+    live.wait_for("!document.getElementById('cards').hidden")
+
+
 def test_each_card_links_to_what_is_behind_it(live: Chromium, pages: Pages) -> None:
     links = live.driver.find_elements("css selector", ".card .source")
     found = {}

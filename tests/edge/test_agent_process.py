@@ -13,6 +13,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from edge_rig import HUB, SECOND_SENSOR, fleet_of
 from house import FoyerProcess, replay, wait_until
+from mqtt_client import end
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -75,8 +76,7 @@ class Collector:
         return [event for _, event in sorted(self.events.items()) if event["kind"] == "passage"]
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
 
 @pytest.fixture
