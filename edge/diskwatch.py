@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firmware_cfg.times import NS_PER_S
 
-SLOW_NS = NS_PER_S // 2
+SLOW_NS = NS_PER_S * 9 // 10
 SLOW_AGAIN_NS = 3600 * NS_PER_S
 
 
@@ -16,6 +16,10 @@ class DiskWatch:
         self._why = ""
         self._slowest_ns = 0
         self._told_slow_ns: int | None = None
+
+    @property
+    def refuses(self) -> bool:
+        return self._refused_since_ns is not None
 
     def looked(self, trouble: str, now_ns: int) -> str | None:
         """Told each second why the disk refuses, or nothing; a sentence once it takes events again."""

@@ -279,6 +279,8 @@ class Unit:
         self._outbox.observe(now)
         working = (sensor.driver for sensor in self._sensors if sensor.open_)
         self._do(Tick(frozenset(driver.name for driver in working if driver.stats().ok)), now)
+        if bool(self._outbox.trouble) != self._disk.refuses:
+            self._health_ns = now.mono_ns
         if sentence := self._disk.looked(self._outbox.trouble, now.mono_ns):
             self._do(UnitNoticed("outbox_unwritable", sentence, active=False), now)
         if sentence := self._disk.slow(now.mono_ns):

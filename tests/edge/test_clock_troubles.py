@@ -102,7 +102,7 @@ OPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(OPS, min_size=3, max_size=14))
 def test_whatever_the_clock_does_each_arrives_once_in_order_and_dated_as_well_as_can_be(ops: list[Any]) -> None:
     folder = Path(tempfile.mkdtemp())
