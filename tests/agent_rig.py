@@ -38,6 +38,7 @@ class Collector:
         self.events: dict[tuple[str, int], dict[str, Any]] = {}
         self.states: list[dict[str, Any]] = []
         self.health: list[dict[str, Any]] = []
+        self.replies: list[dict[str, Any]] = []
         self.sendings = 0
         self.refuse: set[int] = set()
         self.answering = threading.Event()
@@ -58,6 +59,9 @@ class Collector:
             self.states.append(json.loads(message.payload))
         if address.channel == "health":
             self.health.append(json.loads(message.payload))
+        if address.channel == "reply":
+            assert not message.retain
+            self.replies.append(json.loads(message.payload))
         if address.channel != "events":
             return
         batch = json.loads(message.payload)
@@ -70,6 +74,12 @@ class Collector:
             rejected = [[event["seq"], "no such hub"] for event in batch["events"] if event["seq"] in self.refuse]
             word = {"epoch": batch["epoch"], "done": done, "rejected": rejected, "now_ns": time.time_ns()}
             client.publish(f"foyer/v1/{address.hub}/{address.unit}/ack", json.dumps(word), qos=1)
+
+    def command(self, name: str, number: str, *, retain: bool = False, **args: Any) -> None:
+        """Ask the unit for something within a minute."""
+        expires_ns = time.time_ns() + 60 * NS_PER_S
+        word = {"v": 1, "id": number, "expires_ns": expires_ns, "name": name, "args": args}
+        self._client.publish("foyer/v1/hall/hall-front/cmd", json.dumps(word), qos=1, retain=retain)
 
     def passages(self) -> list[dict[str, Any]]:
         return [event for _, event in sorted(self.events.items()) if event["kind"] == "passage"]

@@ -140,6 +140,31 @@ def test_a_unit_whose_acks_are_withheld_sends_again_on_the_next_connection_only_
     assert collector.sendings == 2 * PEOPLE, "paho sent what the outbox did not ask for"
 
 
+def test_asked_again_it_sends_the_same_and_says_what_is_gone_and_does_so_once(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    process = unit(mosquitto, tmp_path, "--trace", f"front-beams={trace}", "--speed", "max")
+    with process:
+        wait_until("all of it", lambda: len(collector.events) == PEOPLE)
+        (epoch,) = {epoch for epoch, _ in collector.events}
+        collector.command("resend", "a", epoch=epoch, ranges=[[1, 3], [PEOPLE, PEOPLE + 5]])
+        wait_until("the reply", lambda: collector.replies)
+        wait_until("four of them again", lambda: collector.sendings == PEOPLE + 4)
+    args = {"events": 4, "gone": [[PEOPLE + 1, PEOPLE + 5]]}
+    assert collector.replies == [{"v": 1, "id": "a", "ok": True, "detail": "", "args": args}]
+    with process:
+        wait_until("its start", lambda: len({report["session"] for report in collector.health}) == 2)
+        collector.command("resend", "a", epoch=epoch, ranges=[[1, 3]])
+        collector.command("ping", "b", retain=True)
+        wait_until("the live one", lambda: [reply["id"] for reply in collector.replies] == ["a", "b"])
+    with process:
+        wait_until("its start", lambda: len({report["session"] for report in collector.health}) == 3)
+        collector.command("ping", "c")
+        wait_until("an answer", lambda: collector.replies[-1]["id"] == "c")
+    assert [reply["id"] for reply in collector.replies] == ["a", "b", "c"], "one that lay there was taken up"
+    assert collector.sendings == PEOPLE + 4
+
+
 def test_a_killed_unit_leaves_its_will_and_a_stopped_one_exits_well(
     mosquitto: Mosquitto, collector: Collector, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from edge.clock import ManualClock, read
 from edge.drafts import Draft, Mark
+from edge.dropping import DECLARATION
 from edge.outbox import Outbox, OutboxSettings
 from edge.setaside import SET_ASIDE_MAX, all_set_aside
 from firmware_cfg.times import NS_PER_S
@@ -34,12 +35,13 @@ class Life:
     stored: dict[tuple[str, int, int], dict[str, Any]] = field(default_factory=dict)
     made: int = 0
     told: list[str] = field(default_factory=list)
+    settings: OutboxSettings = QUICK
 
     def __post_init__(self) -> None:
         self.open()
 
     def open(self) -> None:
-        self.outbox = Outbox(self.folder, "hall-front", read(self.clock), QUICK)
+        self.outbox = Outbox(self.folder, "hall-front", read(self.clock), self.settings)
         self.told += self.outbox.take_set_aside()
 
     def count(self, people: int = 1, *, undated: bool = False) -> None:
@@ -91,9 +93,8 @@ class Life:
         return sorted(body["id"] for body in self.stored.values() if "id" in body)
 
     def page_of(self, number: int) -> int:
-        """The page (from 0) that holds the date of that event."""
-        date = (T0_NS + number * NS_PER_S).to_bytes(8, "big")
-        return (self.folder / "outbox.db").read_bytes().index(date) // PAGE
+        """The page (from 0) that holds that event."""
+        return (self.folder / "outbox.db").read_bytes().index(f'"id":{number}}}'.encode()) // PAGE
 
 
 @pytest.fixture
@@ -224,6 +225,29 @@ def tear(file: Path, chance: random.Random) -> None:
         else:
             opened.seek(at)
             opened.write(chance.randbytes(min(size - at, chance.choice((16, 512, PAGE, size)))))
+
+
+def test_what_a_damaged_file_left_goes_before_anything_else_that_is_open_and_is_counted(tmp_path: Path) -> None:
+    life = Life(tmp_path, settings=OutboxSettings(limit_bytes=1024 * 1024, durable=False))
+    life.count(1000)
+    life.checkpoint()
+    life.crash()
+    life.garble(life.page_of(990) * PAGE, PAGE)
+    life.open()
+    left = life.outbox.stats(read(life.clock)).open_
+    assert 900 < left < 1000
+    while not (stats := life.outbox.stats(read(life.clock))).dropped:
+        assert life.made < 10_000
+        life.count(100)
+    assert sum(file.stat().st_size for file in tmp_path.glob("outbox.db") if file.is_file()) <= 1024 * 1024
+    life.deliver()
+    assert {body["id"] for body in life.stored.values() if body.get("id", 0) > 1000} == set(range(1001, life.made + 1))
+    told = [body for body in life.stored.values() if body.get("fault") == DECLARATION]
+    assert (
+        stats.dropped == sum(body["count"] for body in told) == left - sum(1 for number in life.ids() if number <= 1000)
+    )
+    assert all("of an outbox that was set aside" in body["detail"] for body in told)
+    assert told
 
 
 def test_damaged_files_do_not_fill_the_disk(life: Life) -> None:
