@@ -33,13 +33,11 @@ def held(db: sqlite3.Connection, seqs_sql: str, ranges: Iterable[tuple[int, int]
         expected = first
         for (seq,) in db.execute(seqs_sql, (*values, first, last)):
             events += 1
-            if seq > expected:
+            if seq > expected and len(gone) < RANGES_MAX:
                 gone.append((expected, seq - 1))
             expected = seq + 1
-        if expected <= last:
+        if expected <= last and len(gone) < RANGES_MAX:
             gone.append((expected, last))
-        if len(gone) > RANGES_MAX:
-            del gone[RANGES_MAX:]
     return Resent(events=events, gone=gone)
 
 
