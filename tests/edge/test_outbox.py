@@ -339,6 +339,20 @@ def test_a_newer_versions_file_is_left_alone(tmp_path: Path, clock: ManualClock)
         Outbox(tmp_path, UNIT, read(clock))
 
 
+def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, clock: ManualClock) -> None:
+    outbox = Outbox(tmp_path, UNIT, read(clock))
+    outbox.append(passage(T0_NS), read(clock))
+    outbox.close(read(clock), {"agent": 1})
+    database = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    database.execute("DROP TABLE leftover")
+    database.execute("DELETE FROM meta WHERE key LIKE 'last_%'")
+    database.execute("PRAGMA user_version = 1")
+    database.close()
+    again = Outbox(tmp_path, UNIT, read(clock))
+    assert (again.epoch, again.memo("agent"), len(texts(again, clock))) == (outbox.epoch, 1, 1)
+    assert again.epochs == [again.epoch]
+
+
 def test_a_file_belongs_to_one_unit(tmp_path: Path, clock: ManualClock) -> None:
     outbox = Outbox(tmp_path, "micklefield-front", read(clock))
     outbox.append(passage(T0_NS), read(clock))
