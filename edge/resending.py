@@ -28,7 +28,8 @@ def merged(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def held(db: sqlite3.Connection, seqs_sql: str, ranges: Iterable[tuple[int, int]], *values: str) -> Resent:
     """Which of `ranges` (in order and apart) are there: `seqs_sql`, with `values`, gives those from first to last."""
-    events, gone = 0, []
+    events = 0
+    gone: list[tuple[int, int]] = []
     for first, last in ranges:
         expected = first
         for (seq,) in db.execute(seqs_sql, (*values, first, last)):
