@@ -216,7 +216,10 @@ def test_a_read_only_disk_at_the_start_is_one_clear_sentence(house: House, tmp_p
 def test_through_every_trouble_of_the_clock_everybody_arrives_in_order(
     house: House, collector: Collector, tmp_path: Path
 ) -> None:
-    """Before the time server answers, a month on, hours back, a power cut, never set: with the system's own clock."""
+    """Before the sync, a month on, hours back, killed, begun again while the clock is unset: by the system's clock.
+
+    It is one boot of the kernel, so what comes after the restart is dated by the sync before it.
+    """
     clock = FakedClock(tmp_path)
     clock.set("@1970-01-11 08:00:00")
     process = house.unit(env=clock.env)
