@@ -15,6 +15,7 @@ from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
 from collector.pipeline import Pipeline
+from collector.roller import Roller
 from collector.store import open_store
 from collector.store.base import Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
@@ -72,6 +73,7 @@ class Collector:
     Raises FoyerError where store or state folder cannot be used, or another collector has that folder; an unreachable
     broker or server is waited for.
     `watch`: also follow what other collectors of the same broker take, for the live view.
+    `roll_up`: also keep the store's rollups, for all collectors that write into it.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Collector:
         wall_ns: Callable[[], int] = time.time_ns,
         client_id: str | None = None,
         watch: bool = True,
+        roll_up: bool = True,
     ) -> None:
         self.fleet = fleet
         self.wall_ns = wall_ns
@@ -93,7 +96,7 @@ class Collector:
         self.ledger = Ledger(state_dir)
         self.live = Live(fleet, wall_ns)
         name = client_id or self.ledger.client_id
-        self._voices = {part: _Voice(part) for part in ("broker", "store")}
+        self._voices = {part: _Voice(part) for part in ("broker", "store", "rollups")}
         ingest = Ingest(fleet, self.ledger.births())
         self._pipeline = Pipeline(
             ingest, self.store, self.ledger, self.live, wall_ns=wall_ns, say=self._voices["store"].say
@@ -103,6 +106,7 @@ class Collector:
             endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
         )
         self._watch: Subscriber | None = None
+        self._roller = Roller(self.store, fleet, self._voices["rollups"].say) if roll_up else None
         self._seeder = _Seeder(self.live, self.store, self._voices["store"].say)
         if watch:
             watcher = _Watcher(Ingest(fleet), self.live, self.ledger, wall_ns, self._seeder.again)
@@ -120,6 +124,8 @@ class Collector:
         if self._watch is not None:
             self._watch.start()
         self._seeder.start()
+        if self._roller is not None:
+            self._roller.start()
 
     def close(self) -> None:
         """Finish the batch in work where the store takes it, acknowledge it, and end. What is left comes again."""
@@ -128,6 +134,8 @@ class Collector:
         self._closed = True
         self.live.close()
         self._seeder.close()
+        if self._roller is not None:
+            self._roller.close()
         if self._watch is not None:
             self._watch.close()
         self._pipeline.close()
@@ -148,7 +156,7 @@ class Collector:
             reasons["broker"] = self._voices["broker"].sentence or "not yet connected to the broker"
         if store := self._pipeline.trouble or self._ping():
             reasons["store"] = store
-        failure = self._pipeline.failure or self._subscriber.failure
+        failure = self._pipeline.failure or self._subscriber.failure or (self._roller and self._roller.failure)
         if failure is not None:
             reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"
         elif self._pipeline.stuck and "store" not in reasons:

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from collector.analysis.buckets import edges, local_rfc3339
@@ -74,14 +74,16 @@ def counting_sensors(hub: Hub) -> dict[str, set[tuple[str, str]]]:
 
 
 @dataclass(slots=True)
-class _Stretch:
-    visits: Sum
-    exits: Sum
-    minutes: int = 0  # watched, summed over entrances
-    seen: bool = False
+class Stretch:
+    """Some stretch of time at one hub. `minutes`: watched, summed over entrances; 0 where nothing is known."""
+
+    visits: Sum = field(default_factory=Sum)
+    exits: Sum = field(default_factory=Sum)
+    minutes: int = 0
+    events: int = 0
 
     def answer(self, minutes: float, entrances: int) -> tuple[Total, Total]:
-        if not self.seen:
+        if not self.minutes:
             return unknown_total(), unknown_total()
         completeness = min(1.0, round(self.minutes / (minutes * entrances), 4)) if minutes and entrances else 0.0
         return self.visits.total(completeness), self.exits.total(completeness)
@@ -95,16 +97,16 @@ def footfall(
     bounds = edges(start_ns, end_ns, bucket, place.zone, BUCKETS_MAX)
     quarters = store.counts_15m(hub, bounds[0], bounds[-1])
     coverage = store.coverage_15m(hub, bounds[0], bounds[-1])
-    stretches = _fill(bounds, place, quarters, coverage)
+    filled = stretches(bounds, place, quarters, coverage)
     watched_by = {(quarter.unit, quarter.sensor) for quarter in quarters}
     zone = place.zone
     buckets = []
-    for (start, end), stretch in zip(pairwise(bounds), stretches, strict=True):
+    for (start, end), stretch in zip(pairwise(bounds), filled, strict=True):
         visits, exits = stretch.answer(_minutes(start, min(end, now_ns)), len(place.entrances))
         buckets.append(
             FootfallBucket(start=local_rfc3339(start, zone), end=local_rfc3339(end, zone), visits=visits, exits=exits)
         )
-    whole = _sum(stretches)
+    whole = sum_of(filled)
     total, _exits = whole.answer(_minutes(bounds[0], min(bounds[-1], now_ns)), len(place.entrances))
     first, last = local_rfc3339(bounds[0], zone), local_rfc3339(bounds[-1], zone)
     return Footfall(
@@ -132,16 +134,19 @@ def _minutes(start_ns: int, end_ns: int) -> float:
     return max(0, end_ns - start_ns) / MINUTE_NS
 
 
-def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]) -> list[_Stretch]:
-    stretches = [_Stretch(Sum(), Sum()) for _ in range(len(bounds) - 1)]
+def stretches(
+    bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]
+) -> list[Stretch]:
+    """What is known of the stretches that `bounds` divide; all quarters lie within."""
+    filled = [Stretch() for _ in range(len(bounds) - 1)]
     watched: dict[tuple[int, str], int] = defaultdict(int)  # (quarter, entrance) -> minutes
     entrance_of = {pair: entrance for entrance, pairs in counting_sensors(hub).items() for pair in pairs}
     for quarter in quarters:
-        stretch = stretches[bisect_right(bounds, quarter.t_ns) - 1]
+        stretch = filled[bisect_right(bounds, quarter.t_ns) - 1]
+        stretch.events += quarter.count.events
         visits, exits = split(quarter.t_ns, quarter.count)
         stretch.visits.add(visits)
         stretch.exits.add(exits)
-        stretch.seen = True
         key = (quarter.t_ns, quarter.entrance or "")
         watched[key] = max(watched[key], 1)  # a count is evidence, if only of its minute
     for cover in coverage:
@@ -149,17 +154,17 @@ def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage
         if entrance is not None:
             watched[cover.t_ns, entrance] = max(watched[cover.t_ns, entrance], cover.minutes)
     for (t_ns, _entrance), minutes in watched.items():
-        stretch = stretches[bisect_right(bounds, t_ns) - 1]
-        stretch.seen = True
+        stretch = filled[bisect_right(bounds, t_ns) - 1]
         stretch.minutes += min(minutes, QUARTER_MINUTES)
-    return stretches
+    return filled
 
 
-def _sum(stretches: Iterable[_Stretch]) -> _Stretch:
-    whole = _Stretch(Sum(), Sum())
-    for stretch in stretches:
+def sum_of(parts: Iterable[Stretch]) -> Stretch:
+    """All of them together."""
+    whole = Stretch()
+    for stretch in parts:
         whole.visits.add(stretch.visits)
         whole.exits.add(stretch.exits)
         whole.minutes += stretch.minutes
-        whole.seen = whole.seen or stretch.seen
+        whole.events += stretch.events
     return whole

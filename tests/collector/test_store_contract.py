@@ -292,7 +292,7 @@ def test_embedded_made_by_a_newer_foyer_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(ConfigError, match="has schema 99, this Foyer knows 1: upgrade"):
+    with pytest.raises(ConfigError, match="has schema 99, this Foyer knows 2: upgrade"):
         open_store(f"sqlite:{file}")
 
 
