@@ -3,9 +3,10 @@
 Annotations are read as they stand here, since a route's dependency is made inside `_add_stream`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import date
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from anyio import BrokenResourceError
 from fastapi import APIRouter, Depends, HTTPException, Query
@@ -13,6 +14,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
+from collector.analysis import visits
 from collector.analysis.buckets import midnight_ns
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
@@ -73,6 +75,7 @@ def _refuse(status: int, what: str, where: str, mend: str) -> NoReturn:
 
 
 HubName = Annotated[str, Query(description="The hub's id, as in /api/v1/hubs", max_length=64)]
+MaybeHub = Annotated[str | None, Query(description="A hub's id; all hubs together if left out", max_length=64)]
 Moment = Annotated[
     str, Query(description="A local date (2026-03-29, its first moment) or an RFC 3339 time with offset", max_length=40)
 ]
@@ -81,7 +84,7 @@ Moment = Annotated[
 def create_api(collector: Collector) -> APIRouter:
     """Every route below `/api/v1`, and `/healthz`."""
     router = APIRouter()
-    for add in (_add_hubs, _add_stream, _add_footfall, _add_operation):
+    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, _add_operation):
         add(router, collector)
     return router
 
@@ -142,14 +145,63 @@ def _add_footfall(router: APIRouter, collector: Collector) -> None:
         start_ns, end_ns = _moment(start, "start", place), _moment(end, "end", place)
         if start_ns >= end_ns:
             _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
-        try:
+        with _refusals("bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"):
             return footfall(collector.store, collector.fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns())
-        except ValueError as error:
-            _refuse(
-                400, str(error), "bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"
-            )
-        except StoreUnavailable as error:
-            _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
+
+
+def _add_visits(router: APIRouter, collector: Collector) -> None:
+    """Long stretches, from rollups that are some seconds behind the events."""
+    store, fleet = collector.store, collector.fleet
+    problems: dict[int | str, dict[str, Any]] = {code: {"model": ProblemAnswer} for code in (400, 404, 503)}
+    mend = f"ask for at most {BUCKETS_MAX} hours or days, and for one hub where their local times differ"
+
+    def stretch(start: str, end: str, hub: Hub) -> tuple[int, int]:
+        start_ns, end_ns = _moment(start, "start", hub), _moment(end, "end", hub)
+        if start_ns >= end_ns:
+            _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
+        return start_ns, end_ns
+
+    def any_hub(hub: str | None) -> Hub:
+        return _known(collector, hub, "hub") if hub is not None else next(iter(fleet.hubs.values()))
+
+    @router.get("/api/v1/visits/hours", tags=["history"], responses=problems)
+    def get_hours(hub: HubName, start: Moment, end: Moment) -> visits.VisitsByHour:
+        """Visits and exits of one hub in each local hour, in columns; null where nothing is known."""
+        start_ns, end_ns = stretch(start, end, _known(collector, hub, "hub"))
+        with _refusals("start", mend):
+            return visits.by_hour(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/days", tags=["history"], responses=problems)
+    def get_days(start: Moment, end: Moment) -> visits.VisitsByDay:
+        """Visits and exits of every hub on each local day, and of all together, in columns."""
+        start_ns, end_ns = stretch(start, end, any_hub(None))
+        with _refusals("start", mend):
+            return visits.by_day(store, fleet, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/heatmap", tags=["history"], responses=problems)
+    def get_heat_map(start: Moment, end: Moment, hub: MaybeHub = None) -> visits.HeatMap:
+        """Visits by weekday and local hour, summed over the time asked for; of all hubs where none is named."""
+        start_ns, end_ns = stretch(start, end, any_hub(hub))
+        with _refusals("start", mend):
+            return visits.heat_map(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/years", tags=["history"], responses=problems)
+    def get_years(year: Annotated[int, Query(ge=1971, le=2099)], hub: MaybeHub = None) -> visits.YearOnYear:
+        """Each month's visits beside those on the same dates a year before; of all hubs where none is named."""
+        any_hub(hub)
+        with _refusals("hub", mend):
+            return visits.year_on_year(store, fleet, hub, year, now_ns=collector.wall_ns())
+
+
+@contextmanager
+def _refusals(where: str, mend: str) -> Iterator[None]:
+    """What an analysis raises, as an answer."""
+    try:
+        yield
+    except ValueError as error:
+        _refuse(400, str(error), where, mend)
+    except StoreUnavailable as error:
+        _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
 
 
 def _add_operation(router: APIRouter, collector: Collector) -> None:

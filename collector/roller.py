@@ -13,12 +13,14 @@ from firmware_cfg.load import Fleet
 EVERY_S = 5.0
 _SHARE = 10
 """At most about one part in so many of the time goes into rolling up, but where a backlog waits."""
+_FAILURES_TOLD = 3
+"""The pipeline speaks of a store that is away; this is for what only rolling up meets."""
 
 
 class Roller:
     """A thread that rolls up what writes touched, some seconds later. What it does not finish is done after a restart.
 
-    `say` is told in a sentence where the store cannot be used, and "" when it can again.
+    `say` is told in a sentence where the store refuses that again and again, and "" when it is over.
     """
 
     def __init__(self, store: Store, fleet: Fleet, say: Callable[[str], None]) -> None:
@@ -38,15 +40,18 @@ class Roller:
             self._thread.join()
 
     def _run(self) -> None:
-        pause_s = 0.0
+        pause_s, failures = 0.0, 0
         try:
             while not self._closing.wait(pause_s):
                 begun_s = time.monotonic()
                 try:
                     roll_up(self._store, self._fleet, until=self._closing.is_set)
                 except StoreUnavailable as error:
-                    self._say(f"{error}; rolling up again later, nothing is lost meanwhile")
+                    failures += 1
+                    if failures >= _FAILURES_TOLD:
+                        self._say(f"{error}; rolling up again later, nothing is lost meanwhile")
                 else:
+                    failures = 0
                     self._say("")
                 pause_s = max(EVERY_S, _SHARE * (time.monotonic() - begun_s))
         except BaseException as error:  # a bug of ours must not look like silence

@@ -61,6 +61,9 @@ def edges(start_ns: int, end_ns: int, bucket: Bucket, zone: ZoneInfo, limit: int
 
 
 def _next_hour(t_ns: int, zone: ZoneInfo) -> int:
+    after_s = t_ns // NS_PER_S + 4 * QUARTER_S
+    if not datetime.fromtimestamp(after_s, zone).minute:
+        return after_s * NS_PER_S
     next_s = t_ns // NS_PER_S + QUARTER_S
     while datetime.fromtimestamp(next_s, zone).minute:
         next_s += QUARTER_S

@@ -7,7 +7,8 @@ resends and crashes in between cannot make it wrong.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set as AbstractSet
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from itertools import pairwise
 

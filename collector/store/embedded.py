@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import secrets
 import sqlite3
 import threading
@@ -33,7 +32,7 @@ from collector.store.base import (
     Touched,
     minutes_between,
 )
-from collector.store.columns import COLUMNS, HEALTH_COLUMNS, health_rows
+from collector.store.columns import HEALTH_COLUMNS, health_rows
 from collector.store.embedded_rows import EventRows, coded, inserts, read_back, stored, values_sql
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import KINDS, Health, Kind
@@ -43,7 +42,7 @@ _TOUCHED_MAX = 50_000
 _SCAN_ROWS = 5_000
 _MARK_BITS = 62
 
-_INSERT_HEALTH = f"INSERT OR IGNORE INTO health {values_sql('health')}"  # noqa: S608 - our own names
+_INSERT_HEALTH = f"INSERT OR IGNORE INTO health {values_sql('health')}"
 _COUNTED = frozenset[Kind](("passage", "counter"))
 _PERSONS = {
     "passage": """sum(CASE direction WHEN {in} THEN persons ELSE 0 END),
@@ -278,7 +277,7 @@ class EmbeddedStore(Store):
     def recount_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
         window = {"hub": hub, "start": start_ns, "end": end_ns}
         with self._lock, self._transaction() as db:
-            db.execute(f"INSERT OR REPLACE INTO quarter {self._sums}", window)  # noqa: S608 - our own words
+            db.execute(f"INSERT OR REPLACE INTO quarter {self._sums}", window)
         return self.counts_15m(hub, start_ns, end_ns)
 
     def keep(self, grain: Grain, rollups: Sequence[Rollup]) -> None:

@@ -62,7 +62,7 @@ class EventRows:
     """Values of an event for its table, with words as numbers."""
 
     def __init__(self, words: Mapping[str, int]) -> None:
-        self._words: dict[str | None, int | None] = {None: None, **words}
+        self._words: dict[str | None, int | None] = dict(words.items()) | {None: None}
         self._takers = {kind: _taker(kind) for kind in KINDS}
 
     def of(self, event: Event) -> tuple[tuple[Any, ...], int, Sequence[Any]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from collector.store.base import StoreUnavailable
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, Column
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import KINDS
 
 SCHEMA = 2
 WAIT_S = 5.0
@@ -21,7 +20,7 @@ _HEALTH_KEY = "series INTEGER NOT NULL, t_ns INTEGER NOT NULL"
 
 log = logging.getLogger("foyer.collector")
 
-TABLES: dict[str, Sequence[Column]] = {**COLUMNS, "health": HEALTH_COLUMNS}
+TABLES: dict[str, Sequence[Column]] = dict(COLUMNS.items()) | {"health": HEALTH_COLUMNS}
 """The tables whose columns are those of a wire model."""
 
 
@@ -41,11 +40,12 @@ def prepare(db: sqlite3.Connection, name: str) -> None:
     """
     if _is_current(db):
         return
+    (newer,) = db.execute("PRAGMA user_version").fetchone()
+    if newer > SCHEMA:
+        raise ConfigError(f"--store {name} has schema {newer}, this Foyer knows {SCHEMA}: upgrade Foyer first")
     db.execute("BEGIN IMMEDIATE")
     try:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise ConfigError(f"--store {name} has schema {version}, this Foyer knows {SCHEMA}: upgrade Foyer first")
+        (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been quicker
         if version == 0:
             for statement in _tables():
                 db.execute(statement)
@@ -149,7 +149,8 @@ def _tables_of_2() -> Iterator[str]:
     yield """CREATE TABLE dirty (series INTEGER NOT NULL, t_ns INTEGER NOT NULL, mark INTEGER NOT NULL,
         PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
     for grain in ("hour", "day"):
-        yield f"CREATE TABLE {grain} (hub TEXT NOT NULL, t_ns INTEGER NOT NULL, {_SUMS}, PRIMARY KEY (hub, t_ns)) WITHOUT ROWID"  # noqa: E501 - one statement
+        yield f"""CREATE TABLE {grain} (hub TEXT NOT NULL, t_ns INTEGER NOT NULL, {_SUMS},
+            PRIMARY KEY (hub, t_ns)) WITHOUT ROWID"""
 
 
 def _all_words() -> Iterator[str]:
@@ -175,7 +176,7 @@ def _from_1(db: sqlite3.Connection) -> None:
         keys = "series, t_ns" if table == "health" else "series, t_ns, epoch_id, seq"
         names = ", ".join(f'"{column.name}"' for column in there)
         values = ", ".join(
-            f'(SELECT id FROM word WHERE text = old."{column.name}")' if column.type == "word" else f'"{column.name}"'
+            f'(SELECT id FROM word WHERE text = old."{column.name}")' if column.type == "word" else f'"{column.name}"'  # noqa: S608 - our own names
             for column in there
         )
         db.execute(_raw_table(table, f"{table}_2"))

@@ -1,8 +1,8 @@
 """What writes into InfluxDB touched, and how far that has been rolled up: kept in the bucket itself.
 
 So it does not matter which collector wrote, which one rolls up, and what either of them forgot in a crash. With the
-points of a write goes one of `touched`, which names its quarters of an hour; `rolled_up` says up to which of those all is
-done. Both have the server's time, so that the clocks of collectors play no part.
+points of a write goes one of `touched`, which names its quarters of an hour; `rolled_up` says up to which of those all
+is done. Both have the server's time, so that the clocks of collectors play no part.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from collector.store.base import QUARTER_NS, HealthRow, Parcel, Touched
+from collector.store.columns import Column
 from collector.store.influx import InfluxServer
 from collector.store.lines import TAGS, Measurement
-from collector.store.columns import Column
 
 YOUNG_S = 60
 """A mark may be seen before the points that came with it; so it is done for good only when it is this old."""
@@ -86,10 +85,10 @@ class Marks:
             (int(row["done"]) for _, row in self._server.query("SELECT last(done) AS done FROM rolled_up")), 0
         )
         after = f"FROM touched WHERE time > {done_ns}"
-        old = self._server.query(f"SELECT what {after} AND time <= now() - {YOUNG_S}s")  # noqa: S608 - numbers
+        old = self._server.query(f"SELECT what {after} AND time <= now() - {YOUNG_S}s")
         newest_ns = max((row["time"] for _, row in old), default=done_ns)
         quarters: dict[str, set[int]] = defaultdict(set)
-        for _, row in self._server.query(f"SELECT what {after}"):  # noqa: S608 - numbers
+        for _, row in self._server.query(f"SELECT what {after}"):
             for hub, first, last in json.loads(row["what"]):
                 quarters[hub].update(number * QUARTER_NS for number in range(first, last + 1))
         if not done_ns:

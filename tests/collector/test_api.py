@@ -9,8 +9,10 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -223,9 +225,55 @@ def test_every_route_is_described(http: httpx.Client) -> None:
         "/api/v1/hubs/{hub}/live",
         "/api/v1/stream",
         "/api/v1/footfall",
+        "/api/v1/visits/hours",
+        "/api/v1/visits/days",
+        "/api/v1/visits/heatmap",
+        "/api/v1/visits/years",
         "/api/v1/dead-letters",
         "/healthz",
     }
     assert all(method["description"] for path in paths.values() for method in path.values())
     documented = Path(__file__).parents[2].joinpath("docs", "analyse.md").read_text(encoding="utf-8")
     assert [path for path in paths if path not in documented] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "where"),
+    [
+        ("hours?hub=nowhere&start=2026-01-01&end=2026-02-01", 404, "hub"),
+        ("hours?hub=strood&start=2026-02-01&end=2026-01-01", 400, "end"),
+        ("hours?hub=strood&start=2016-01-01&end=2026-01-01", 400, "start"),
+        ("days?start=yesterday&end=2026-01-01", 400, "start"),
+        ("heatmap?hub=nowhere&start=2026-01-01&end=2026-02-01", 404, "hub"),
+        ("years?year=2026&hub=nowhere", 404, "hub"),
+    ],
+)
+def test_visits_that_cannot_be_answered_are_refused_with_what_to_do(
+    http: httpx.Client, address: str, status: int, where: str
+) -> None:
+    answer = http.get(f"/api/v1/visits/{address}")
+    assert answer.status_code == status
+    assert answer.json()["detail"]["where"] == where
+    assert answer.json()["detail"]["mend"]
+
+
+def test_what_arrives_is_rolled_up_and_every_answer_says_how_to_get_it_again(
+    http: httpx.Client, mosquitto: Mosquitto
+) -> None:
+    now = datetime.now(ZoneInfo("Europe/London"))
+    start, end = now.date() - timedelta(days=9), now.date() + timedelta(days=1)
+    with Unit(mosquitto) as unit:
+        late_ns = time.time_ns() - 9 * 24 * 3600 * 10**9
+        unit.send(event(1), event(2, t_ns=late_ns), event(3, t_ns=late_ns + 1, direction="out"))
+        until(lambda: unit.done() == {1, 2, 3}, "acks")
+    stretch = f"start={start}&end={end}"
+    until(lambda: http.get(f"/api/v1/visits/heatmap?{stretch}").json()["lineage"]["raw_events"] == 3, "rolled up")
+    raw = http.get(f"/api/v1/footfall?hub={HUB}&{stretch}&bucket=1d").json()
+    days = http.get(f"/api/v1/visits/days?{stretch}").json()
+    assert days["hubs"][HUB]["visits"]["value"] == [bucket["visits"]["value"] for bucket in raw["buckets"]]
+    assert days["hubs"][HUB]["exits"]["value"] == [bucket["exits"]["value"] for bucket in raw["buckets"]]
+    assert days["all"]["visits"]["value"] == days["hubs"][HUB]["visits"]["value"]
+    for address in (f"hours?hub={HUB}&{stretch}", f"days?{stretch}", f"heatmap?{stretch}", f"years?year={now.year}"):
+        answer = http.get(f"/api/v1/visits/{address}").json()
+        again = http.get(answer["lineage"]["query"]).json()
+        assert (again.keys(), again["lineage"]) == (answer.keys(), answer["lineage"])

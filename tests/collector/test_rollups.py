@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +14,13 @@ import pytest
 from collector_samples import EPOCH, MINUTE_NS, OTHER_EPOCH, counter, health, parcel, passage, recount
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rollup_rig import FLEET, MakeStores, Stores
 from servers import Influx
 
 from collector.analysis.footfall import footfall
 from collector.analysis.rollup import roll_up
 from collector.store import open_store
 from collector.store.base import ALL_HUBS, QUARTER_NS, Grain, Parcel, Rollup, Store
-from firmware_cfg.load import Fleet
-from firmware_cfg.schema import Hub
 
 LONDON = ZoneInfo("Europe/London")
 HOUR_NS = 4 * QUARTER_NS
@@ -29,63 +28,6 @@ DAY_NS = 24 * HOUR_NS
 SPRING_NS = int(datetime(2026, 3, 29, tzinfo=LONDON).timestamp()) * 10**9
 AUTUMN_NS = int(datetime(2026, 10, 25, tzinfo=LONDON).timestamp()) * 10**9
 LONG_NS = 40 * DAY_NS
-
-
-def hub(name: str) -> Hub:
-    beams = {"name": "beams", "kind": "beam-pair", "entrance": "front", "outer_pin": 17, "inner_pin": 27}
-    return Hub.model_validate(
-        {
-            "id": name,
-            "name": name,
-            "type": "local",
-            "entrances": [{"id": "front", "name": "Front", "counting": "beams"}],
-            "units": [{"id": f"{name}-door", "since": "2020-01-01T00:00:00Z", "sensors": [beams]}],
-        }
-    )
-
-
-FLEET = Fleet({name: hub(name) for name in ("north", "south")})
-
-
-class Stores:
-    """The same store again and again, as after restarts: embedded or in InfluxDB."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._open: list[Store] = []
-
-    def again(self) -> Store:
-        for store in self._open:
-            store.close()
-        self._open = [open_store(self._url)]
-        return self._open[0]
-
-
-numbers = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def influx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
-    with Influx(tmp_path_factory.mktemp("influx")) as influx:
-        yield influx
-
-
-@pytest.fixture(params=["embedded", "influx"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made: list[Stores] = []
-
-    def fresh() -> Stores:
-        number = next(numbers)
-        if request.param == "embedded":
-            stores = Stores(f"sqlite:{tmp_path}/{number}.db")
-        else:
-            stores = Stores(f"influxdb+{request.getfixturevalue('influx_server').url}/rollups-{number}")
-        made.append(stores)
-        return stores
-
-    yield fresh
-    for stores in made:
-        stores.again().close()
 
 
 def expected(parcels: Sequence[Parcel], name: str, grain: Grain) -> dict[int, tuple[int, int, int]]:
@@ -184,9 +126,9 @@ def histories(draw: st.DrawFn) -> list[tuple[Parcel, int | None]]:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories())
 def test_rollups_equal_a_recount_whatever_came_when_and_was_killed(
-    make: Any, history: list[tuple[Parcel, int | None]]
+    make_stores: MakeStores, history: list[tuple[Parcel, int | None]]
 ) -> None:
-    stores: Stores = make()
+    stores: Stores = make_stores()
     written = []
     for found, steps in history:
         store = stores.again()
@@ -202,8 +144,8 @@ def test_rollups_equal_a_recount_whatever_came_when_and_was_killed(
     check(store, written)
 
 
-def test_late_events_land_in_the_hours_and_days_in_which_they_happened(make: Any) -> None:
-    store = make().again()
+def test_late_events_land_in_the_hours_and_days_in_which_they_happened(make_stores: MakeStores) -> None:
+    store = make_stores().again()
     today = [passage(seq, AUTUMN_NS + 9 * DAY_NS + seq * HOUR_NS) for seq in range(1, 5)]
     store.write([parcel(*today)])
     roll_up(store, FLEET)
@@ -216,8 +158,8 @@ def test_late_events_land_in_the_hours_and_days_in_which_they_happened(make: Any
     assert len(store.rollups("hour", AUTUMN_NS, AUTUMN_NS + 25 * HOUR_NS, "north")) == 25
 
 
-def test_what_is_written_during_a_roll_up_is_rolled_up_by_the_next(make: Any) -> None:
-    store = make().again()
+def test_what_is_written_during_a_roll_up_is_rolled_up_by_the_next(make_stores: MakeStores) -> None:
+    store = make_stores().again()
     store.write([parcel(passage(1, SPRING_NS))])
     touched = store.touched()
     store.recount_15m("north", SPRING_NS, SPRING_NS + DAY_NS)
@@ -228,8 +170,8 @@ def test_what_is_written_during_a_roll_up_is_rolled_up_by_the_next(make: Any) ->
 
 
 @pytest.mark.parametrize("bucket", ["15m", "1h", "1d", "1w"])
-def test_footfall_from_raw_events_agrees_with_the_rollups(make: Any, bucket: Any) -> None:
-    store: Store = make().again()
+def test_footfall_from_raw_events_agrees_with_the_rollups(make_stores: MakeStores, bucket: Any) -> None:
+    store: Store = make_stores().again()
     reports = [health(SPRING_NS + minute * MINUTE_NS, unit="north-door") for minute in range(20 * 60)]
     seqs = itertools.count(1)
     sure = [
@@ -253,8 +195,8 @@ def test_footfall_from_raw_events_agrees_with_the_rollups(make: Any, bucket: Any
         assert sum(count.in_ + count.out + count.unknown for count in quarters.values()) == day.visits + day.exits
 
 
-def test_a_report_that_vouches_backwards_is_rolled_up_where_it_does(make: Any) -> None:
-    store: Store = make().again()
+def test_a_report_that_vouches_backwards_is_rolled_up_where_it_does(make_stores: MakeStores) -> None:
+    store: Store = make_stores().again()
     store.write([parcel(passage(1, AUTUMN_NS + HOUR_NS), unit="north-door")])
     roll_up(store, FLEET)
     report = health(AUTUMN_NS + 20 * HOUR_NS, ok_since_ns=AUTUMN_NS + 4 * HOUR_NS, unit="north-door")
@@ -264,8 +206,8 @@ def test_a_report_that_vouches_backwards_is_rolled_up_where_it_does(make: Any) -
     assert (day.visits, day.minutes) == (1, 1 + 16 * 60 + 1)
 
 
-def test_everything_is_rolled_up_again_when_asked_for(make: Any) -> None:
-    stores: Stores = make()
+def test_everything_is_rolled_up_again_when_asked_for(make_stores: MakeStores) -> None:
+    stores: Stores = make_stores()
     store = stores.again()
     written = [parcel(*(passage(n, SPRING_NS + n * 7 * HOUR_NS) for n in range(1, 9)))]
     store.write(written)
