@@ -36,6 +36,7 @@ PARSED_BYTES_MAX = 1024 * 1024  # an oversized batch is still read for its seque
 REASON_CHARS_MAX = 300
 
 _COUNTED = (Passage, Counter)
+_COUNTED_KINDS = frozenset(("passage", "counter"))
 
 _M = TypeVar("_M", bound=WireModel)
 
@@ -145,7 +146,7 @@ class Ingest:
                     or event.hub != hub
                     or event.entrance not in entrances
                     or event.room not in rooms
-                    or (isinstance(event, _COUNTED) and (event.sensor not in roles or not _says_role(event)))
+                    or (event.kind in _COUNTED_KINDS and (event.sensor not in roles or not _says_role(event)))
                 ):
                     break
             else:
@@ -241,8 +242,8 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
     return tuple(reversed(places))
 
 
-def _says_role(event: Passage | Counter) -> bool:
-    return "role" in event.model_fields_set
+def _says_role(event: WireModel) -> bool:
+    return "role" in event.__pydantic_fields_set__  # as model_fields_set, without the property: for each event
 
 
 def _within(report: Health, since_ns: int) -> Health:

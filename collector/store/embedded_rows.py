@@ -13,8 +13,8 @@ from firmware_cfg.wire import KINDS, Event, Kind
 
 _KEYS = {"health": ("series", "t_ns")}
 _EVENT_KEY = ("series", "t_ns", "epoch_id", "seq")
-_ROWS_AT_ONCE = 200
-"""In one statement, during which SQLite works and Python's other threads do, too."""
+_ROWS_AT_ONCE = (1000, 100, 10, 1)
+"""In one statement: while SQLite works on it Python's other threads go on, and do not let it back soon."""
 _PLACE = 4
 
 
@@ -28,19 +28,20 @@ def values_sql(table: str, rows: int = 1) -> str:
 
 
 _WIDTH = {kind: len(_EVENT_KEY) + len(COLUMNS[kind]) for kind in KINDS}
-_ONE = {kind: f'INSERT OR IGNORE INTO "{kind}" {values_sql(kind)}' for kind in KINDS}
-_MANY = {kind: f'INSERT OR IGNORE INTO "{kind}" {values_sql(kind, _ROWS_AT_ONCE)}' for kind in KINDS}
+_INSERTS = {
+    kind: [(rows, f'INSERT OR IGNORE INTO "{kind}" {values_sql(kind, rows)}') for rows in _ROWS_AT_ONCE]
+    for kind in KINDS
+}
 
 
 def inserts(kind: Kind, flat: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Statements for these values, row after row: as many as possible in each."""
-    width = _WIDTH[kind]
-    step = width * _ROWS_AT_ONCE
-    whole = len(flat) - len(flat) % step
-    for first in range(0, whole, step):
-        yield _MANY[kind], flat[first : first + step]
-    for first in range(whole, len(flat), width):
-        yield _ONE[kind], flat[first : first + width]
+    first = 0
+    for rows, sql in _INSERTS[kind]:
+        step = rows * _WIDTH[kind]
+        while len(flat) - first >= step:
+            yield sql, flat[first : first + step]
+            first += step
 
 
 def coded(columns: Sequence[Column], values: Sequence[Any], words: Mapping[Any, Any]) -> tuple[Any, ...]:
