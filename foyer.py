@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from collector.store_commands import add_to
 from firmware_cfg.errors import ConfigError, FoyerError
 
 app = typer.Typer(
@@ -129,22 +130,36 @@ def simulate_score(
         score.renew(output, told, sys.argv[1:])
 
 
-@app.command()
+collector_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+add_to(collector_app)
+app.add_typer(collector_app, name="collector")
+
+
+@collector_app.callback(invoke_without_command=True)
 def collector(
-    fleet: Annotated[Path, typer.Option(help="Folder of TOML files, one a hub.", show_default=False)],
-    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[USER[:PASSWORD]@]HOST[:PORT] or mqtts://…")],
-    store: Annotated[str, typer.Option(help="sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET.")],
-    state: Annotated[Path, typer.Option(help="Folder for what the collector must remember.", show_default=False)],
+    context: typer.Context,
+    fleet: Annotated[Path | None, typer.Option(help="Folder of TOML files, one a hub.")] = None,
+    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[USER[:PASSWORD]@]HOST[:PORT] or mqtts://…")] = "",
+    store: Annotated[str, typer.Option(help="sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET.")] = "",
+    state: Annotated[Path | None, typer.Option(help="Folder for what the collector must remember.")] = None,
     http: Annotated[str, typer.Option(help="Where to listen for browsers: HOST:PORT.")] = "127.0.0.1:8000",
     client_id: Annotated[str, typer.Option(help="Name at the broker; by default one made up once in --state.")] = "",
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
+    roll_up: Annotated[bool, typer.Option(help="Keep the store's rollups; one collector of a store is enough.")] = True,
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who signs the broker's certificate, if no public authority does.")
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="The collector's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
 ) -> None:
-    """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C."""
+    """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C.
+
+    Needs --fleet, --mqtt, --store and --state, unless one of the commands below is given, which has options of its own.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if fleet is None or state is None or not mqtt or not store:
+        raise ConfigError("collector needs --fleet, --mqtt, --store and --state; see foyer collector --help")
     from collector.serve import listening, log_to_stderr, serve
     from collector.service import Collector
     from dashboards.app import create_app
@@ -155,7 +170,7 @@ def collector(
     address = parse_host_port(http)
     known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt, TlsFiles(tls_ca, tls_cert, tls_key))
     with listening(*address) as socket:
-        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch)
+        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch, roll_up=roll_up)
         serve(service, create_app(service), socket)
 
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from collector.analysis.buckets import edges, local_date, midnight_ns
 from collector.analysis.footfall import Stretch, stretches, sum_of
-from collector.store.base import ALL_HUBS, Grain, Rollup, Store
+from collector.store.base import ALL_HUBS, Grain, Rollup, Store, Touched
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 
@@ -32,20 +32,31 @@ def roll_up(store: Store, fleet: Fleet, *, until: Callable[[], bool] = lambda: F
     After a failure or a crash at any point, or an end because `until` was true, the same is to be done again, and
     nothing else.
     """
-    touched = store.touched()
+    quarters = 0
+    while True:
+        touched = store.touched()
+        if not touched.quarters or not _roll_up(store, fleet, touched, until):
+            return quarters
+        quarters += sum(map(len, touched.quarters.values()))
+        if touched.complete:
+            return quarters
+
+
+def _roll_up(store: Store, fleet: Fleet, touched: Touched, until: Callable[[], bool]) -> bool:
+    """Whether it came to its end."""
     windows: set[Window] = set()
     for name in sorted(touched.quarters):
         if name in fleet.hubs:
             for window in day_windows(touched.quarters[name], fleet.hubs[name]):
                 if until():
-                    return 0
+                    return False
                 _roll_up_hub(store, fleet.hubs[name], window)
                 windows.add(window)
     for window in sorted(windows):
         for grain in _GRAINS:
             store.keep(grain, list(_of_all_hubs(store.rollups(grain, *window))))
     store.settle(touched)
-    return sum(map(len, touched.quarters.values()))
+    return True
 
 
 def day_windows(quarters: AbstractSet[int], hub: Hub) -> Iterator[Window]:

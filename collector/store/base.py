@@ -112,10 +112,14 @@ class Rollup:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The quarters of an hour, by hub, that writes touched since they were last settled. `token` is the store's own."""
+    """The quarters of an hour, by hub, that writes touched since they were last settled. `token` is the store's own.
+
+    `complete` False: there are more, which come when these are settled.
+    """
 
     quarters: Mapping[str, AbstractSet[int]]
     token: object
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +203,7 @@ class Store(ABC):
     def touched(self) -> Touched:
         """What is to be rolled up: empty where nothing is, or where another collector does it.
 
-        Every write that `write` returned from before is in it until it is settled. It may be a part; then what is left
-        comes next time.
+        Every write that `write` returned from before is in it until it is settled.
         """
 
     @abstractmethod

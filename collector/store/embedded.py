@@ -8,9 +8,9 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from collector.store import embedded_schema as schema
 from collector.store.base import (
@@ -63,14 +63,20 @@ _SUMS = " UNION ALL ".join(
 _ROLLED = """SELECT q.* FROM series s JOIN quarter q ON q.series = s.id
     WHERE s.hub = :hub AND q.t_ns >= :start AND q.t_ns < :end"""
 _CLEAN = "AND NOT EXISTS (SELECT 1 FROM dirty d WHERE d.series = q.series AND d.t_ns = q.t_ns)"
-_QUARTERS = """SELECT q.t_ns, s.unit, s.sensor, s.entrance, q.persons_in, q.persons_out, q.persons_unknown,
-    q.variance_in, q.variance_out, q.events
-    FROM ({rows}) q JOIN series s ON s.id = q.series ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
+_QUARTERS = """SELECT q.t_ns, s.unit, s.sensor, s.entrance, sum(q.persons_in), sum(q.persons_out),
+    sum(q.persons_unknown), sum(q.variance_in), sum(q.variance_out), sum(q.events)
+    FROM ({rows}) q JOIN series s ON s.id = q.series
+    GROUP BY q.t_ns, s.unit, s.sensor, s.entrance ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
 _FULL = (1 << QUARTER_MINUTES) - 1
 _COVERAGE_SQL = """
 SELECT c.t_ns, s.unit, s.sensor, c.minutes FROM series s JOIN coverage c ON c.series = s.id
 WHERE s.hub = ? AND s.kind = 'health' AND c.t_ns >= ? AND c.t_ns < ?
 ORDER BY c.t_ns, s.unit, s.sensor"""
+
+
+def in_use_path(path: Path) -> Path:
+    """Locked (shared) by every process that has the store open."""
+    return Path(f"{path}.in-use")
 
 
 class EmbeddedStore(Store):
@@ -94,13 +100,18 @@ class EmbeddedStore(Store):
         self._read_lock = threading.Lock()
         self._series: dict[tuple[str, Kind | str], dict[tuple[Any, ...], int]] = {}
         self._epochs: dict[tuple[str, str], int] = {}
-        self._roller: IO[bytes] | None = None
+        self._rolls = False
         try:
-            self._db = schema.connect(path)
-            schema.prepare(self._db, self.name)
-            self._reader = schema.connect(path)
-            self._words = schema.words(self._db)
-        except sqlite3.Error as error:
+            with ExitStack() as held:
+                fcntl.flock(held.enter_context(in_use_path(path).open("wb")), fcntl.LOCK_SH | fcntl.LOCK_NB)
+                self._db = held.enter_context(closing(schema.connect(path)))
+                schema.prepare(self._db, self.name)
+                self._reader = held.enter_context(closing(schema.connect(path)))
+                self._words = schema.words(self._db)
+                self._held = held.pop_all()
+        except BlockingIOError as error:
+            raise ConfigError(f"--store {self.name}: is being restored; try again when that is done") from error
+        except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"--store {self.name}: cannot be used: {error}; it must be a file we may write"
             ) from error
@@ -261,17 +272,20 @@ class EmbeddedStore(Store):
         quarters: dict[str, set[int]] = defaultdict(set)
         for hub, _series, t_ns, _mark in rows:
             quarters[hub].add(t_ns)
-        return Touched(quarters, [row[1:] for row in rows])
+        return Touched(quarters, [row[1:] for row in rows], complete=len(rows) < _TOUCHED_MAX)
 
     def _may_roll(self) -> bool:
-        if self._roller is None:
-            lock = Path(f"{self._path}.rollup-lock").open("wb")  # noqa: SIM115 - held until the store is closed
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
-                return False
-            self._roller = lock
+        if not self._rolls:
+            with ExitStack() as held:
+                try:
+                    lock = held.enter_context(Path(f"{self._path}.rollup-lock").open("wb"))
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                except OSError as error:
+                    raise StoreUnavailable(f"store {self.name}: {error}") from error
+                self._held.push(held.pop_all())
+            self._rolls = True
         return True
 
     def recount_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
@@ -323,14 +337,6 @@ class EmbeddedStore(Store):
             yield rows
             last = rows[-1][:length]
 
-    def backup(self, path: Path) -> None:
-        """A consistent copy of the file as it is now, while it is written to; raises StoreUnavailable."""
-        with closing(schema.connect(self._path)) as db:
-            schema.copy(db, path)
-
     def close(self) -> None:
         with self._lock, self._read_lock:
-            self._reader.close()
-            self._db.close()
-            if self._roller is not None:
-                self._roller.close()
+            self._held.close()

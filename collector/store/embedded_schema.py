@@ -88,16 +88,16 @@ def check(path: Path) -> int:
     return int(version)
 
 
-def copy(source: sqlite3.Connection, path: Path, pages: int = 1024) -> None:
-    """A consistent copy of the whole database, while others write into it; raises StoreUnavailable.
+def copy(source: sqlite3.Connection, path: Path) -> None:
+    """A consistent copy of the whole database as one file, while others write into it; raises StoreUnavailable.
 
-    A few pages at a time, so that writers get their turn; SQLite begins anew where another process wrote meanwhile.
+    In one step: that reads one snapshot and keeps no writer waiting, where many steps would begin anew at each write.
     """
     try:
         target = sqlite3.connect(path)
         try:
-            source.backup(target, pages=pages, sleep=0.01)
-            target.execute("PRAGMA journal_mode = DELETE")  # one file, and nothing beside it
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")  # nothing is needed beside the file
         finally:
             target.close()
     except sqlite3.Error as error:

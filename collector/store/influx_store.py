@@ -247,7 +247,7 @@ def _health_line(row: HealthRow) -> str:
 
 
 def _health_row(row: dict[str, Any]) -> HealthRow:
-    values = tuple(row.get(column.name) for column in HEALTH_COLUMNS)
+    values = tuple(_read_back(column, row.get(column.name)) for column in HEALTH_COLUMNS)
     return HealthRow(row["hub"], row["unit"], row["sensor"], row["time"], values)
 
 
@@ -308,4 +308,8 @@ def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
 
 
 def _read_back(column: Column, value: Any) -> Any:
+    if value is None:
+        return None
+    if column.type == "float":
+        return float(value)  # JSON says 60 for 60.0
     return json.loads(value) if column.type == "json" else value
