@@ -17,7 +17,7 @@ from edge.errors import StateError
 from edge.eventfile import KEEP_ACKED_NS
 from edge.outbox import BUFFERED_MAX, Outbox, OutboxSettings
 from firmware_cfg.times import NS_PER_S
-from firmware_cfg.wire import event_adapter
+from firmware_cfg.wire import Resent, event_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,12 @@ def fault(when: Any) -> Draft:
 
 def texts(outbox: Outbox, clock: ManualClock, limit: int = 100_000) -> list[dict[str, Any]]:
     now = read(clock)
-    seqs = outbox.window(limit, now)
-    loaded = [event for start in range(0, len(seqs), 500) for event in outbox.load(seqs[start : start + 500], now)]
+    seqs = outbox.window(outbox.epoch, limit, now)
+    loaded = [
+        event
+        for start in range(0, len(seqs), 500)
+        for event in outbox.load(outbox.epoch, seqs[start : start + 500], now)
+    ]
     return [json.loads(event.text) for event in loaded]
 
 
@@ -102,15 +106,15 @@ def test_acked_events_are_kept_a_week_and_can_be_asked_for_again(tmp_path: Path,
         outbox.append(passage(T0_NS + number), read(clock))
     outbox.commit(read(clock), {})
     before = texts(outbox, clock)
-    outbox.settle([(1, 2)], [(3, "no such hub")], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 2)], [(3, "no such hub")], T0_NS, read(clock))
     outbox.commit(read(clock), {})
     stats = outbox.stats(read(clock))
     assert (stats.open_, stats.acked, stats.rejected, stats.max_seq) == (1, 2, 1, 4)
-    assert outbox.reopen(1, 2**53, read(clock)) == 3
+    assert outbox.reopen(outbox.epoch, [(1, 5)], read(clock)) == Resent(events=4, gone=[(5, 5)])
     outbox.commit(read(clock), {})
     assert texts(outbox, clock) == before
 
-    outbox.settle([(1, 4)], [], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 4)], [], T0_NS, read(clock))
     clock.advance(KEEP_ACKED_NS - NS_PER_S)
     outbox.commit(read(clock), {})
     assert outbox.stats(read(clock)).acked == 4
@@ -124,10 +128,10 @@ def test_nothing_that_was_not_published_can_be_acked(tmp_path: Path, clock: Manu
     outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.append(passage(Mark("boot-1", 1)), read(clock))
     outbox.commit(read(clock), {})
-    outbox.settle([(1, 2**53 - 1)], [], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 2**53 - 1)], [], T0_NS, read(clock))
     assert outbox.stats(read(clock)).open_ == 1
     assert outbox.stats(read(clock)).undated == 1
-    assert outbox.window(10, read(clock)) == []
+    assert outbox.window(outbox.epoch, 10, read(clock)) == []
 
 
 def test_events_of_one_ns_are_told_apart(tmp_path: Path, clock: ManualClock) -> None:
@@ -200,7 +204,7 @@ def test_acked_events_make_room_before_anything_is_dropped(tmp_path: Path, clock
         outbox.append(passage(T0_NS + number * NS_PER_S), read(clock))
         if number % 100 == 99:
             outbox.commit(read(clock), {})
-            outbox.settle([(1, number - 500)], [], T0_NS, read(clock))
+            outbox.settle(outbox.epoch, [(1, number - 500)], [], T0_NS, read(clock))
     outbox.commit(read(clock), {})
     stats = outbox.stats(read(clock))
     assert stats.dropped == 0
@@ -239,7 +243,7 @@ def test_damage_found_while_running_begins_a_new_epoch_and_keeps_what_is_pending
     outbox._file._db.execute("PRAGMA shrink_memory")
     outbox.append(passage(T0_NS + 5000), read(clock))
     for _ in range(3):
-        outbox.window(1000, read(clock))
+        outbox.window(outbox.epoch, 1000, read(clock))
         if outbox.commit(read(clock), {"agent": {"x": 1}}):
             break
     assert outbox.epoch != epoch

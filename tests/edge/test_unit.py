@@ -226,29 +226,55 @@ def test_commands_are_answered_once_and_expired_ones_refused(rig: Rig) -> None:
     rig.network.command("ping", number="a")
     rig.network.command("ping", number="b", expires_ns=T0_NS - 1)
     rig.network.command("dance", number="c")
-    rig.network.command("resend", number="d", first=5, last=1)
+    rig.network.command("resend", number="d", epoch="0" * 16, ranges=[[5, 1]])
+    rig.network.command("resend", number="e", first=1, last=5)
     rig.run(NS_PER_S)
     rig.crash()
     rig.start()
     rig.network.command("ping", number="a")
     rig.run(NS_PER_S)
-    replies = {reply["id"]: (reply["ok"], reply["error"]) for reply in rig.network.messages("reply")}
-    assert len(rig.network.messages("reply")) == 4
+    replies = {reply["id"]: (reply["ok"], reply["detail"]) for reply in rig.network.messages("reply")}
+    assert len(rig.network.messages("reply")) == 5
     assert replies["a"] == (True, "")
     assert replies["b"] == (False, "it has expired")
     assert "no command 'dance'; there are ping, resend" in replies["c"][1]
-    assert "first and last" in replies["d"][1]
+    assert "the range 5 to 1 runs backwards" in replies["d"][1]
+    assert "epoch: is missing" in replies["e"][1]
 
 
-def test_a_collector_can_ask_again_for_what_it_lost(rig: Rig) -> None:
+def test_a_collector_can_ask_again_for_what_it_lost_and_learns_what_is_gone(rig: Rig) -> None:
     for _ in range(5):
         rig.walk()
     before = rig.network.events
+    epoch = rig.unit.stats().epoch
     rig.network.stored.clear()
-    rig.network.command("resend", first=2, last=4)
+    rig.network.command("resend", number="a", epoch=epoch, ranges=[[4, 4], [2, 3], [3, 4]])
+    rig.network.command("resend", number="b", epoch=epoch, ranges=[[5, 7], [9, 2**53 - 1]])
+    rig.network.command("resend", number="c", epoch="f" * 16, ranges=[[1, 2], [3, 3]])
     rig.run(3 * NS_PER_S)
-    assert rig.network.events == before[1:4]
-    assert rig.network.messages("reply")[-1]["result"] == {"events": 3}
+    assert rig.network.events == before[1:5]
+    replies = {reply["id"]: reply for reply in rig.network.messages("reply")}
+    assert replies["a"] == {"v": 1, "id": "a", "ok": True, "detail": "", "args": {"events": 3, "gone": []}}
+    assert replies["b"]["args"] == {"events": 1, "gone": [[6, 7], [9, 2**53 - 1]]}
+    assert replies["c"]["args"] == {"events": 0, "gone": [[1, 3]]}
+    assert rig.unit.stats().open_ == 0
+
+
+def test_what_the_collector_has_had_for_a_week_is_gone(rig: Rig) -> None:
+    rig.walk()
+    rig.clock.advance(6 * 24 * HOUR_NS)
+    rig.network.now_ns += 6 * 24 * HOUR_NS
+    rig.walk()
+    rig.clock.advance(2 * 24 * HOUR_NS)
+    rig.network.now_ns += 2 * 24 * HOUR_NS
+    rig.walk()
+    rig.run(2 * HOUR_NS)
+    before = rig.network.events
+    rig.network.stored.clear()
+    rig.network.command("resend", epoch=rig.unit.stats().epoch, ranges=[[1, 3]])
+    rig.run(3 * NS_PER_S)
+    assert rig.network.messages("reply")[-1]["args"] == {"events": 2, "gone": [[1, 1]]}
+    assert rig.network.events == before[1:]
 
 
 def test_rubbish_from_the_network_does_no_harm(rig: Rig) -> None:
