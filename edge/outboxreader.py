@@ -159,14 +159,18 @@ def _top_of(rank: int) -> str:
 def _opened(path: Path) -> sqlite3.Connection:
     """Read-only; on a read-only disk as it lies, if nothing of it is in the log."""
     try:
-        db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _connected(path, "mode=ro")
     except sqlite3.OperationalError:
         log = path.with_name(path.name + "-wal")
         if log.exists() and log.stat().st_size:
             raise
-        db = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
-        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _connected(path, "immutable=1")
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
+    db.execute("PRAGMA writable_schema = ON")  # else nothing is read of a file that is shorter than it should be
+    db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return db
 
 

@@ -26,11 +26,10 @@ SUFFIXES = ("", "-wal", "-shm")
 def set_aside(path: Path, now: Instant) -> Path:
     """Rename a file and what belongs to it; its new path, with the date in it. Raises OSError."""
     stamp = datetime.fromtimestamp(max(0, now.wall_ns) // NS_PER_S, UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    number = 1
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
+    dated = f"{path.name}.damaged-{stamp}"
+    before = [file.name for file in all_set_aside(path) if file.name.startswith(dated)]
+    numbers = [int(name[len(dated) + 1 :] or 1) for name in before]
+    aside = path.with_name(f"{dated}-{max(numbers) + 1}" if numbers else dated)
     for suffix in reversed(SUFFIXES):
         file = path.with_name(path.name + suffix)
         if file.exists():

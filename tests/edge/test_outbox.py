@@ -186,6 +186,29 @@ def test_the_disk_bound_holds_and_what_was_dropped_is_declared_and_nothing_else(
     assert len([event for event in kept if event["kind"] == "passage"]) > 2000 * pattern.count("p") / len(pattern)
 
 
+def test_the_usual_bound_holds_more_than_a_year_of_a_busy_door(tmp_path: Path) -> None:
+    """Thurrock's door, 10,404 in and out in a fortnight; every event as long as events get and still to be sent."""
+    fortnight = 10_404
+    clock = ManualClock(T0_NS, boot_id="0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(durable=False))
+    fields = {"direction": "out", "persons": 1, "speed_m_s": 1.3333333333333333, "length_m": 0.33333333333333331}
+    fields |= {"confidence": 0.93333333333333335, "role": "counting"}
+    for number in range(2 * fortnight):
+        clock.advance(116 * NS_PER_S)
+        where = {"hub": "south-ockendon", "sensor": "south-ockendon-main-beams", "entrance": "main-entrance"}
+        outbox.append(Draft("passage", Mark(clock.boot_id, clock.monotonic_ns()), fields=fields, **where), read(clock))
+        if number % 500 == 499:
+            outbox.commit(read(clock), {})
+    outbox.commit(read(clock), {})
+    outbox._file._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    bytes_an_event = (tmp_path / "outbox.db").stat().st_size / (2 * fortnight)
+    room_bytes = 256 * MIB - 16 * MIB  # the rest is for the log
+    years = room_bytes / bytes_an_event / (fortnight / 14 * 365)
+    print(f"{bytes_an_event:.0f} bytes an event: {years:.2f} years")
+    assert outbox._file.fullness == pytest.approx(2 * fortnight * bytes_an_event / room_bytes, rel=0.01)
+    assert years > 1.5
+
+
 def test_faults_in_a_row_go_before_any_passage_although_they_are_younger(tmp_path: Path, clock: ManualClock) -> None:
     outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
     for number in range(9_000):
