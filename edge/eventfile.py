@@ -36,6 +36,13 @@ log = logging.getLogger(__name__)
 KEEP_ACKED_NS = 7 * 24 * 3600 * NS_PER_S
 PURGE_EVERY_NS = 3600 * NS_PER_S
 ANCHORS_MAX = 2000
+"""Some six a boot are kept."""
+_SPARE_ANCHORS = f"""
+DELETE FROM anchor WHERE id NOT IN (
+    SELECT min(id) FROM anchor GROUP BY boot, source UNION SELECT max(id) FROM anchor GROUP BY boot, source
+) OR boot NOT IN (SELECT boot FROM event WHERE t_ns IS NULL)
+AND id < (SELECT id FROM anchor ORDER BY id DESC LIMIT 1 OFFSET {ANCHORS_MAX})
+"""  # noqa: S608 - a number
 DECLARATION_BYTES = 512
 """At most, in its table and the indices."""
 
@@ -84,6 +91,8 @@ class EventFile:
             boots = self._db.execute("SELECT DISTINCT boot FROM event WHERE t_ns IS NULL")
             self._undated_boots: set[str] = {boot for (boot,) in boots}
             self._dated_boots: set[str] = set()
+            if "last_boot" in meta:
+                self.record(Anchor(meta["last_boot"], meta["last_mono_ns"], 0, "clock"))
             self.dating = Dating(self._anchors())
             self.leftovers = Leftovers(self._db)
             self._db.execute("COMMIT")
@@ -170,6 +179,11 @@ class EventFile:
         self._db.executemany("INSERT OR REPLACE INTO memo (key, value) VALUES (?, ?)", changed.items())
         return changed
 
+    def mark(self, now: Instant) -> None:
+        """This boot lasted until now at least: what comes after it is not dated before."""
+        self._put("last_boot", now.boot)
+        self._put("last_mono_ns", now.mono_ns)
+
     def record(self, anchor: Anchor) -> None:
         self.change(
             "INSERT INTO anchor (boot, mono_ns, wall_ns, source) VALUES (?, ?, ?, ?)",
@@ -185,7 +199,7 @@ class EventFile:
 
     def date(self, now: Instant) -> None:
         """Date what has waited for its boot to be dated; from then on it can be sent and is never dated again."""
-        for boot in self._undated_boots - self._dated_boots:
+        for boot in sorted(self._undated_boots - self._dated_boots, key=self.dating.order):
             if self.dating.utc(Mark(boot, 0), now) is None:
                 continue
             rows = self._db.execute(
@@ -262,11 +276,10 @@ class EventFile:
         return self._used_pages() / self._pages_max
 
     def trim(self, now: Instant) -> None:
-        """Forget acked events after seven days; where the bound is reached, acked ones at once and then open ones."""
+        """Forget acked events after a week; where the bound is reached, acked ones at once and then open ones."""
         if self._purged_ns is None or now.mono_ns - self._purged_ns >= PURGE_EVERY_NS:
             self._purged_ns = now.mono_ns
-            oldest_ns = self.dating.wall_ns(now) - KEEP_ACKED_NS
-            self._db.execute("DELETE FROM event WHERE status <> 0 AND status = 1 AND settled_ns < ?", (oldest_ns,))
+            self._purge(now)
         if self._used_pages() <= self._pages_max:
             return
         target = self._pages_max - max(4, self._pages_max // 100)
@@ -280,6 +293,13 @@ class EventFile:
         if lost:
             self.dropped += len(lost)
             self._declare(ranges, json.loads(lost[0][1])["hub"], now)
+
+    def _purge(self, now: Instant) -> None:
+        """What the collector has had for a week by its clock and by ours: either may be set wrong for a while."""
+        latest_ns = self._db.execute("SELECT max(settled_ns) FROM event WHERE status = 1").fetchone()[0] or 0
+        oldest_ns = min(latest_ns, self.dating.wall_ns(now)) - KEEP_ACKED_NS
+        self._db.execute("DELETE FROM event WHERE status = 1 AND settled_ns < ?", (oldest_ns,))
+        self._db.execute(_SPARE_ANCHORS)
 
     def _drop_leftovers(self, target: int, now: Instant) -> None:
         gone: list[tuple[str, int, str]] = []
@@ -338,16 +358,12 @@ class EventFile:
             raise sqlite3.DatabaseError("its pages do not fit together")
 
     def _anchors(self) -> list[Anchor]:
-        self._db.execute(
-            "DELETE FROM anchor WHERE id < (SELECT max(id) FROM anchor) - ? "
-            "AND boot NOT IN (SELECT boot FROM event WHERE t_ns IS NULL)",
-            (ANCHORS_MAX,),
-        )
+        self._db.execute(_SPARE_ANCHORS)
         rows = self._db.execute("SELECT boot, mono_ns, wall_ns, source FROM anchor ORDER BY id")
         anchors = [Anchor(*row) for row in rows]
         # A boot lasted at least until its last event.
         known = {anchor.boot for anchor in anchors}
-        ends = self._db.execute("SELECT boot, max(mono_ns) FROM event WHERE t_ns IS NULL GROUP BY boot")
+        ends = self._db.execute("SELECT boot, max(mono_ns) FROM event WHERE t_ns IS NULL GROUP BY boot").fetchall()
         return anchors + [Anchor(boot, mono_ns, 0, "clock") for boot, mono_ns in ends if boot in known]
 
     def _put(self, key: str, value: str | int) -> None:

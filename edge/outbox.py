@@ -129,6 +129,7 @@ class Outbox:
                 file.insert(draft, now)
             changed = file.put_memos(memos)
             file.date(now)
+            file.mark(now)
             file.dropped += self._forgotten
             file.trim(now)
             file.commit()

@@ -136,7 +136,7 @@ class Unit:
         now = read(self._clock)
         for happening in self._link.poll():
             self._happened(happening, now)
-        if now.mono_ns >= self._look_ns:
+        if now.mono_ns >= self._look_ns or self._outbox.dating.is_set(now):
             self._look_around(now)
         for sensor in self._sensors:
             self._poll(sensor, now)
