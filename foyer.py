@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from collector.commands import app as collector_app
 from collector.store_commands import add_to
 from firmware_cfg.errors import ConfigError, FoyerError
 
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+add_to(collector_app)
+app.add_typer(collector_app, name="collector")
 
 
 @app.command(
@@ -128,11 +131,6 @@ def simulate_score(
     print("\n".join(told))
     if output is not None:
         score.renew(output, told, sys.argv[1:])
-
-
-collector_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-add_to(collector_app)
-app.add_typer(collector_app, name="collector")
 
 
 @collector_app.callback(invoke_without_command=True)
