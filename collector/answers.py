@@ -86,7 +86,10 @@ class OutboxLive(BaseModel):
 
 
 class UnitLive(BaseModel):
-    """`online` None: nothing was heard of it yet. What it reported of itself is as of `reported`."""
+    """`online` None: nothing was heard of it yet. What it reported of itself is as of `reported`.
+
+    `missing` of its events have not come though they were asked for again, and `lost` never will, as the unit says.
+    """
 
     id: str
     online: bool | None
@@ -96,6 +99,8 @@ class UnitLive(BaseModel):
     clock: Literal["synced", "unsynced"] | None = None
     temperature_c: float | None = None
     outbox: OutboxLive | None = None
+    missing: int = 0
+    lost: int = 0
     sensors: list[SensorLive] = []
     faults: list[FaultLive] = []
 

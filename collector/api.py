@@ -5,40 +5,29 @@ Annotations are read as they stand here, since a route's dependency is made insi
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import date
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 from anyio import BrokenResourceError
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
 from collector.analysis import visits
-from collector.analysis.buckets import midnight_ns
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.api_units import add_units
 from collector.ledger import KeptLetter
 from collector.live import Listener
+from collector.problems import ProblemAnswer, known_hub
+from collector.problems import moment_ns as _moment
+from collector.problems import refuse as _refuse
 from collector.service import Collector
 from collector.store.base import StoreUnavailable
 from firmware_cfg.schema import Hub
-from firmware_cfg.times import from_rfc3339, to_rfc3339
+from firmware_cfg.times import to_rfc3339
 
 _PAYLOAD_SHOWN_BYTES = 16 * 1024
-_LATEST_NS = 4_102_444_800 * 1_000_000_000  # 2100
-
-
-class Problem(BaseModel):
-    """What is wrong, where in the request, and how to mend it."""
-
-    what: str
-    where: str
-    mend: str
-
-
-class ProblemAnswer(BaseModel):
-    detail: Problem
 
 
 class Condition(BaseModel):
@@ -70,10 +59,6 @@ class DeadLetters(BaseModel):
     letters: list[DeadLetterKept]
 
 
-def _refuse(status: int, what: str, where: str, mend: str) -> NoReturn:
-    raise HTTPException(status, Problem(what=what, where=where, mend=mend).model_dump())
-
-
 HubName = Annotated[str, Query(description="The hub's id, as in /api/v1/hubs", max_length=64)]
 MaybeHub = Annotated[str | None, Query(description="A hub's id; all hubs together if left out", max_length=64)]
 Moment = Annotated[
@@ -84,7 +69,7 @@ Moment = Annotated[
 def create_api(collector: Collector) -> APIRouter:
     """Every route below `/api/v1`, and `/healthz`."""
     router = APIRouter()
-    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, _add_operation):
+    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, add_units, _add_operation):
         add(router, collector)
     return router
 
@@ -223,25 +208,7 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
 
 
 def _known(collector: Collector, hub: str, where: str) -> Hub:
-    hubs = collector.fleet.hubs
-    if hub not in hubs:
-        _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
-    return hubs[hub]
-
-
-def _moment(text: str, where: str, hub: Hub) -> int:
-    try:
-        t_ns = midnight_ns(date.fromisoformat(text), hub.zone) if len(text) == len("2026-03-29") else from_rfc3339(text)
-    except (ValueError, OverflowError):
-        t_ns = -1
-    if not 0 <= t_ns <= _LATEST_NS:
-        _refuse(
-            400,
-            f"{text!r} is neither a local date nor an RFC 3339 time between 1970 and 2100",
-            where,
-            "write 2026-03-29 or 2026-03-29T09:00:00+01:00, with + as %2B",
-        )
-    return t_ns
+    return known_hub(collector.fleet, hub, where)
 
 
 def _shown(kept: KeptLetter) -> DeadLetterKept:

@@ -23,6 +23,7 @@ from firmware_cfg.wire import (
     Health,
     Passage,
     RawBatch,
+    Reply,
     Role,
     State,
     WireModel,
@@ -68,6 +69,7 @@ class Verdict:
     parcel: Parcel | None = None
     report: Health | None = None
     state: State | None = None
+    reply: Reply | None = None
     dead: tuple[DeadLetter, ...] = ()
     stale: bool = False
 
@@ -126,6 +128,8 @@ class Ingest:
             return self._health(address, payload, now_ns)
         if address.channel == "state":
             return self._state(address, payload)
+        if address.channel == "reply":
+            return Verdict(address=address, reply=_parsed(Reply, payload))
         raise _Bad("channel", f"{address.channel!r} is not a channel that units send to the collector on")
 
     def _events(self, address: Address, payload: bytes, now_ns: int) -> Verdict:

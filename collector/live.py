@@ -94,6 +94,13 @@ class Live:
                 self._units[state.unit].state(state, now_ns)
                 self._mark(state.unit)
 
+    def missing(self, unit: str, missing: int, lost: int) -> None:
+        """How many of a unit's events have not come though asked for, and how many never will."""
+        if unit in self._units:
+            with self._changing():
+                self._units[unit].missing, self._units[unit].lost = missing, lost
+                self._mark(unit)
+
     def _mark(self, unit: str) -> None:
         for hub in self._hubs_of[unit]:
             hub.dirty = True

@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest, Verdict
 from collector.ledger import Ledger
 from collector.live import Live
 from collector.ranges import RangeSet
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
-from firmware_cfg.wire import Ack, Address, Fault, Health, State
+from firmware_cfg.wire import Ack, Address, Fault, Health, Reply, State
 
 BATCH_EVENTS_MAX = 5_000
 BATCH_MESSAGES_MAX = 5_000
@@ -50,6 +51,7 @@ class Batch:
     parcels: list[Parcel] = field(default_factory=list)
     reports: list[Health] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    replies: list[tuple[str, Reply]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     answers: dict[tuple[Address, str], _Answer] = field(default_factory=dict)
     declared: list[tuple[str, str, int, int]] = field(default_factory=list)
@@ -70,6 +72,8 @@ class Batch:
             self._answer(address, verdict.report.epoch)
         if verdict.state is not None:
             self.states.append(verdict.state)
+        if verdict.reply is not None and address is not None:
+            self.replies.append((address.unit, verdict.reply))
         for letter in verdict.dead:
             self.dead.append(letter)
             if address is not None and letter.epoch is not None:
@@ -136,6 +140,7 @@ class Pipeline:
         ledger: Ledger,
         live: Live,
         *,
+        holes: HoleKeeper | None = None,
         wall_ns: Callable[[], int],
         say: Callable[[str], None],
     ) -> None:
@@ -143,6 +148,7 @@ class Pipeline:
         self._store = store
         self._ledger = ledger
         self._live = live
+        self._holes = holes
         self._wall_ns = wall_ns
         self._say = say
         self._raw: deque[Delivery] = deque()
@@ -222,6 +228,11 @@ class Pipeline:
                 self._subscriber.publish(address.topic, ack.model_dump_json().encode())
             self._subscriber.acknowledge(batch.deliveries)
             self._live.stored(batch.parcels, batch.reports, batch.states)
+            if self._holes is not None:
+                for address, epoch in batch.answers:
+                    self._holes.heard(address, epoch)
+                for unit, reply in batch.replies:
+                    self._holes.replied(unit, reply)
             self.events_stored += batch.events
 
     def _stored(self) -> Batch | None:

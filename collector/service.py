@@ -11,6 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
@@ -25,6 +26,7 @@ from firmware_cfg.lock import locked
 from firmware_cfg.wire import parse_topic
 
 EVENTS, HEALTH, STATE = "foyer/v1/+/+/events", "foyer/v1/+/+/health", "foyer/v1/+/+/state"
+REPLY = "foyer/v1/+/+/reply"
 SHARED_EVENTS = f"$share/collectors/{EVENTS}"
 SHARED_HEALTH = f"$share/collectors-health/{HEALTH}"
 """A group of its own: rumqttd, the embedded broker, keeps one place in the log per group name, and with two filters in
@@ -98,10 +100,23 @@ class Collector:
         name = client_id or self.ledger.client_id
         self._voices = {part: _Voice(part) for part in ("broker", "store", "rollups")}
         ingest = Ingest(fleet, self.ledger.births())
-        self._pipeline = Pipeline(
-            ingest, self.store, self.ledger, self.live, wall_ns=wall_ns, say=self._voices["store"].say
+        self.holes = HoleKeeper(
+            self.ledger,
+            self.store,
+            wall_ns,
+            send=self._send,
+            show=self.live.missing,
         )
-        filters = [(SHARED_EVENTS, 1), (SHARED_HEALTH, 1), (STATE, 1)]
+        self._pipeline = Pipeline(
+            ingest,
+            self.store,
+            self.ledger,
+            self.live,
+            holes=self.holes,
+            wall_ns=wall_ns,
+            say=self._voices["store"].say,
+        )
+        filters = [(SHARED_EVENTS, 1), (SHARED_HEALTH, 1), (STATE, 1), (REPLY, 1)]
         self._subscriber = Subscriber(
             endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
         )
@@ -126,6 +141,7 @@ class Collector:
         self._seeder.start()
         if self._roller is not None:
             self._roller.start()
+        self.holes.start()
 
     def close(self) -> None:
         """Finish the batch in work where the store takes it, acknowledge it, and end. What is left comes again."""
@@ -136,6 +152,7 @@ class Collector:
         self._seeder.close()
         if self._roller is not None:
             self._roller.close()
+        self.holes.close()
         if self._watch is not None:
             self._watch.close()
         self._pipeline.close()
@@ -143,6 +160,9 @@ class Collector:
         self.store.close()
         self.ledger.close()
         self._held.close()
+
+    def _send(self, topic: str, payload: bytes) -> None:
+        self._subscriber.publish_soon(topic, payload)
 
     @property
     def events_stored(self) -> int:

@@ -94,11 +94,15 @@ class Outboxes:
         with self._database.reading() as db:
             return [(unit, epoch) for unit, epoch in db.execute("SELECT unit, epoch FROM done")]
 
-    def with_holes(self) -> list[tuple[str, str]]:
-        """Every (unit, epoch) of which something is missing."""
+    def incomplete(self) -> list[tuple[str, str]]:
+        """Every (unit, epoch) of which something is missing or lost."""
         with self._database.reading() as db:
-            rows = db.execute("SELECT unit, epoch, ranges FROM done")
-            return [(unit, epoch) for unit, epoch, ranges in rows if RangeSet(json.loads(ranges)).holes()]
+            rows = db.execute("SELECT unit, epoch, ranges FROM done ORDER BY unit, epoch").fetchall()
+        return [
+            (unit, epoch)
+            for unit, epoch, ranges in rows
+            if (unit, epoch) in self._lossy or RangeSet(json.loads(ranges)).holes()
+        ]
 
     def of_unit(self, unit: str, ranges_max: int = 100) -> list[OutboxState]:
         """Each outbox of the unit, at most `ranges_max` ranges of each sort, the oldest."""

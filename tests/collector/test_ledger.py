@@ -133,7 +133,7 @@ def test_an_older_ledger_becomes_one_of_today_with_all_that_is_in_it(tmp_path: P
 def test_what_is_lost_for_good_is_no_hole_and_is_found_again_where_it_comes_after_all(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.record(1, done=[("b", EPOCH, 1, 4), ("b", EPOCH, 8, 9)])
-    assert ledger.outboxes.with_holes() == [("b", EPOCH)]
+    assert ledger.outboxes.incomplete() == [("b", EPOCH)]
     ledger.outboxes.lose("b", EPOCH, [(3, 6), (100, 200)])  # of what is stored, or not heard of yet, nothing is lost
     (state,) = ledger.outboxes.of_unit("b")
     assert (state.highest, state.missing, state.lost, state.holes, state.gone) == (9, 1, 2, ((7, 7),), ((5, 6),))
