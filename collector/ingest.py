@@ -111,13 +111,31 @@ class Ingest:
         except _Bad as bad:
             return _whole(topic, address, payload, bad)
 
+    def judge_again(self, letter: DeadLetter, now_ns: int) -> Verdict:
+        """A dead letter, after its cause was mended. Never raises.
+
+        An oversized batch is judged event by event; a letter that is one event belongs to the letter's own outbox.
+        """
+        address = parse_topic(letter.topic)
+        if address is None or address.channel != "events":
+            return self.judge(letter.topic, letter.payload, now_ns)
+        try:
+            self._check_known(address)
+            raw = _json(letter.payload)
+            if not isinstance(raw, dict) or not isinstance(raw.get("events"), list) or not raw["events"]:
+                if letter.epoch is None:
+                    return self.judge(letter.topic, letter.payload, now_ns)
+                return self._sort(address, letter.epoch, [raw], now_ns)
+            head = _parsed(RawBatch, to_json({**raw, "events": raw["events"][:1]}))
+            _check_unit(address, head.unit)
+            return self._sort(address, head.epoch, raw["events"], now_ns)
+        except _Bad as bad:
+            return _whole(letter.topic, address, letter.payload, bad)
+
     def _judge(self, address: Address | None, payload: bytes, now_ns: int, *, retained: bool) -> Verdict:
         if address is None:
             raise _Bad("topic", "topic is not one of foyer/v1/{hub}/{unit}/{channel}")
-        if address.hub not in self._hubs:
-            raise _Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
-        if address.unit not in self._places:
-            raise _Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
+        self._check_known(address)
         if retained and address.channel != "state":
             raise _Bad("retained", f"{address.channel} messages must not be retained; clear the topic")
         if len(payload) > BATCH_BYTES_MAX:
@@ -131,6 +149,12 @@ class Ingest:
         if address.channel == "reply":
             return Verdict(address=address, reply=_parsed(Reply, payload))
         raise _Bad("channel", f"{address.channel!r} is not a channel that units send to the collector on")
+
+    def _check_known(self, address: Address) -> None:
+        if address.hub not in self._hubs:
+            raise _Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
+        if address.unit not in self._places:
+            raise _Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
 
     def _events(self, address: Address, payload: bytes, now_ns: int) -> Verdict:
         try:
@@ -283,6 +307,13 @@ def _validated(raw: Any) -> Event:
         return event_adapter.validate_json(to_json(raw, inf_nan_mode="constants"))
     except ValidationError as error:
         raise _Bad("invalid", explain(error, root="event")[0][:REASON_CHARS_MAX]) from error
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return from_json(payload)
+    except ValueError as error:
+        raise _Bad("json", f"is not JSON: {error}"[:REASON_CHARS_MAX]) from error
 
 
 def _parsed(model: type[_M], payload: bytes) -> _M:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest, Verdict
 from collector.ledger import Ledger
+from collector.letters import letter_of, write_apart
 from collector.live import Live
 from collector.ranges import RangeSet
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
@@ -98,19 +99,10 @@ class Batch:
                 self.declared.append((parcel.unit, parcel.epoch, event.first_seq, event.last_seq))
 
     def refuse(self, refused: Refused) -> None:
-        """The store will never take this event."""
-        payload = refused.event.model_dump_json(by_alias=True, exclude_none=True).encode()
+        """The store will never take this event or report."""
         for (address, epoch), answer in self.answers.items():
             if address.unit == refused.unit and epoch == refused.epoch:
-                letter = DeadLetter(
-                    Address(address.hub, address.unit, "events").topic,
-                    payload,
-                    "refused",
-                    refused.reason,
-                    refused.unit,
-                    refused.epoch,
-                    (refused.event.seq,),
-                )
+                letter = letter_of(refused, address.hub)
                 self.dead.append(letter)
                 answer.reject(letter)
                 return
@@ -269,7 +261,7 @@ class Pipeline:
 
         def store() -> None:
             if batch.parcels or batch.reports:
-                for refused in self._store.write(batch.parcels, batch.reports):
+                for refused in write_apart(self._store, batch.parcels, batch.reports):
                     batch.refuse(refused)
 
         def record() -> None:

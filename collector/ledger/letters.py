@@ -110,12 +110,13 @@ class Letters:
             after = page[-1].id
             yield from page
 
-    def replace(self, kept: KeptLetter, rest: Sequence[DeadLetter], now_ns: int) -> None:
-        """Take a letter out and keep what is still dead of it, which is no news and is not counted again."""
+    def replace(self, changes: Sequence[tuple[KeptLetter, Sequence[DeadLetter]]], now_ns: int) -> None:
+        """Take letters out and keep what is still dead of each, which is no news and is not counted again."""
         with self._database.writing(self.recount) as db:
-            if db.execute("DELETE FROM dead_letter WHERE id = ?", (kept.id,)).rowcount:
-                self._bytes -= len(kept.letter.payload)
-                self.keep(db, now_ns, rest, counted=False)
+            for kept, rest in changes:
+                if db.execute("DELETE FROM dead_letter WHERE id = ?", (kept.id,)).rowcount:
+                    self._bytes -= len(kept.letter.payload)
+                    self.keep(db, now_ns, rest, counted=False)
 
     def counts(self) -> dict[str, int]:
         """Letters ever kept, by code; more than there are where old ones had to go, or were stored after all."""

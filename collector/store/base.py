@@ -36,11 +36,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that the store will never take, and why."""
+    """An event or health report that the store will never take, and why."""
 
     unit: str
     epoch: str
-    event: Event
+    event: Event | Health
     reason: str
 
 

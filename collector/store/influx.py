@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from firmware_cfg.errors import ConfigError
 TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 60.0
 _BAD_DATA = (400, 413, 422)
+_DROPPED = re.compile(r"\bdropped=(\d+)$")
+"""How many points of a write were refused, the last words of a partial write's error."""
 _NO_SUCH_PAGE = b"404 page not found"
 _OK = 300
 _NOT_FOUND = 404
@@ -106,8 +109,9 @@ class InfluxServer:
         reason = _reason(answer)
         if answer.status not in _BAD_DATA:
             raise StoreUnavailable(f"store {self.name}: {answer.status} {reason}")
-        if len(lines) == 1:
-            yield offset, reason
+        dropped = _DROPPED.search(reason)
+        if len(lines) == 1 or (dropped and int(dropped[1]) == len(lines)):
+            yield from ((offset + index, reason) for index in range(len(lines)))
             return
         middle = len(lines) // 2
         yield from self._refused(lines[:middle], offset)

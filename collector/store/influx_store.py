@@ -55,18 +55,20 @@ class InfluxStore(Store):
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
         lines = [line for parcel in parcels for line in _event_lines(parcel)]
         events = len(lines)
+        owners = [report for report in reports for _row in health_rows(report)]
         rows = [
             HealthRow(report.hub, report.unit, sensor, report.t_ns, values)
             for report in reports
             for sensor, values in health_rows(report)
         ]
-        refused = self._write(lines, parcels, rows)
+        refused = dict(self._write(lines, parcels, rows))
         if not refused:
             return []
-        owners = [(parcel, event) for parcel in parcels for event in parcel.events]
-        return [
-            Refused(owners[i][0].unit, owners[i][0].epoch, owners[i][1], reason) for i, reason in refused if i < events
-        ]
+        pairs = [(parcel, event) for parcel in parcels for event in parcel.events]
+        found = [Refused(pairs[i][0].unit, pairs[i][0].epoch, pairs[i][1], refused[i]) for i in refused if i < events]
+        lines_of_reports = {i: owners[i - events] for i in refused if events <= i < events + len(owners)}
+        bad = {id(report): (report, refused[i]) for i, report in lines_of_reports.items()}
+        return found + [Refused(report.unit, report.epoch, report, why) for report, why in bad.values()]
 
     def put_health(self, rows: Sequence[HealthRow]) -> None:
         for first in range(0, len(rows), _SCAN_ROWS):
