@@ -16,12 +16,17 @@ class Total(BaseModel):
     """A number of persons with its 95 % interval; None where nothing is known: a gap is not a zero.
 
     `completeness` is the share (0..1) of the stretch in which the counting sensors are known to have worked.
+    Where corrections are applied `value` is net: `gross` is what the sensors counted (None: nothing watched),
+    `correction` what was added to it, and `corrections` has the numbers of those that concern the stretch.
     """
 
     value: int | None
     low: int | None
     high: int | None
     completeness: Annotated[float, Field(ge=0, le=1)]
+    gross: int | None = None
+    correction: int = 0
+    corrections: list[int] = []
 
 
 class Place(BaseModel):
@@ -207,7 +212,7 @@ class FootfallBucket(BaseModel):
 
 
 class Lineage(BaseModel):
-    """How to get the same numbers again: the query, the store, and which raw events went in."""
+    """How to get the same numbers again: the query, the store, which raw events went in, and which corrections."""
 
     query: str
     store: str

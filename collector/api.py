@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from collector.analysis import visits
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.api_corrections import add_corrections
 from collector.api_units import add_units
 from collector.ledger import KeptLetter
 from collector.live import Listener
@@ -69,7 +70,7 @@ Moment = Annotated[
 def create_api(collector: Collector) -> APIRouter:
     """Every route below `/api/v1`, and `/healthz`."""
     router = APIRouter()
-    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, add_units, _add_operation):
+    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, add_units, add_corrections, _add_operation):
         add(router, collector)
     return router
 
@@ -116,6 +117,8 @@ def _add_stream(router: APIRouter, collector: Collector) -> None:
 
 
 def _add_footfall(router: APIRouter, collector: Collector) -> None:
+    store, fleet = collector.store, collector.fleet
+
     @router.get(
         "/api/v1/footfall",
         tags=["history"],
@@ -125,13 +128,15 @@ def _add_footfall(router: APIRouter, collector: Collector) -> None:
         """Visits and exits in buckets of local time, `start` inclusive, `end` exclusive.
 
         Both are widened to whole buckets. A bucket that no working sensor watched has the value null, not 0.
+        Corrections are applied: each total says gross, correction, net (`value`) and which corrections.
         """
         place = _known(collector, hub, "hub")
         start_ns, end_ns = _moment(start, "start", place), _moment(end, "end", place)
         if start_ns >= end_ns:
             _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
         with _refusals("bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"):
-            return footfall(collector.store, collector.fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns())
+            active = collector.ledger.corrections.active(hub)
+            return footfall(store, fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns(), active=active)
 
 
 def _add_visits(router: APIRouter, collector: Collector) -> None:

@@ -101,3 +101,73 @@ def dead_letters_retry(
     print(f"{outcome.stored} stored, {outcome.gone} letters gone, {outcome.stay} stay")
     if outcome.stay:
         sys.exit(1)
+
+
+corrections = typer.Typer(no_args_is_help=True, help="Audits, manual counts, exclusions, re-datings: add, list, undo.")
+app.add_typer(corrections, name="corrections")
+
+_Who = Annotated[str, typer.Option("--author", help="Who says so.", show_default=False)]
+_Why = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
+
+
+@corrections.command("add")
+def corrections_add(
+    state: _State,
+    fleet: _Fleet,
+    kind: Annotated[str, typer.Argument(help="audit, manual, exclusion or redating.")],
+    hub: Annotated[str, typer.Option(help="The hub's id.")],
+    start: Annotated[str, typer.Option(help="A local date or an RFC 3339 time.")],
+    end: Annotated[str, typer.Option(help="The same; exclusive.")],
+    author: _Who,
+    reason: _Why,
+    entrance: Annotated[str | None, typer.Option(help="All of them if not given.", show_default=False)] = None,
+    visits: Annotated[int | None, typer.Option(help="Persons in: all (audit), or more (manual).")] = None,
+    exits: Annotated[int | None, typer.Option(help="Persons out, likewise.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Whose events are re-dated.", show_default=False)] = None,
+    shift_s: Annotated[int | None, typer.Option(help="By how many seconds; later is positive.")] = None,
+) -> None:
+    """Make a correction; raw events stay as they are. Prints its number."""
+    from pydantic import ValidationError
+
+    from collector.corrections import NewCorrection
+    from firmware_cfg.load import explain, load_fleet
+
+    words = {"kind": kind, "hub": hub, "start": start, "end": end, "author": author, "reason": reason}
+    words |= {name: word for name, word in (("entrance", entrance), ("unit", unit)) if word is not None}
+    numbers = {"visits": visits, "exits": exits, "shift_s": shift_s}
+    try:
+        new = NewCorrection.model_validate({**words, **numbers})
+        inside = new.inside(load_fleet(fleet))
+    except ValidationError as error:
+        raise ConfigError("; ".join(explain(error, root="correction"))) from error
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"--{error}") from error
+    with opened_ledger(state) as ledger:
+        print(ledger.corrections.add(inside, author, reason, time.time_ns()).id)
+
+
+@corrections.command("list")
+def corrections_list(
+    state: _State,
+    hub: Annotated[str | None, typer.Option(help="Only this hub's.", show_default=False)] = None,
+) -> None:
+    """Every entry as it was made, one JSON object a line; `active` says whether it holds."""
+    from collector.corrections import shown
+
+    with opened_ledger(state) as ledger:
+        for version in ledger.corrections.versions(hub):
+            print(shown(version).model_dump_json(exclude_none=True))
+
+
+@corrections.command("undo")
+def corrections_undo(
+    state: _State,
+    number: Annotated[int, typer.Argument(help="Which, as in list.")],
+    author: _Who,
+    reason: _Why,
+) -> None:
+    """Take a correction back; that is an entry of its own, and nothing is deleted. Prints its number."""
+    with opened_ledger(state) as ledger:
+        print(ledger.corrections.undo(number, author, reason, time.time_ns()).id)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from collector.ingest import DeadLetter
+from collector.ledger.corrections import CorrectionRefused, Corrections
 from collector.ledger.database import Database
 from collector.ledger.letters import KeptLetter, Letters
 from collector.ledger.outboxes import Outboxes
 from collector.ranges import RangeSet
 
-__all__ = ["KeptLetter", "Ledger"]
+__all__ = ["CorrectionRefused", "KeptLetter", "Ledger"]
 
 
 class Ledger:
@@ -25,6 +26,7 @@ class Ledger:
         self._database = Database(folder)
         self.letters = Letters(self._database)
         self.outboxes = Outboxes(self._database)
+        self.corrections = Corrections(self._database)
 
     @property
     def client_id(self) -> str:
