@@ -171,3 +171,41 @@ def corrections_undo(
     """Take a correction back; that is an entry of its own, and nothing is deleted. Prints its number."""
     with opened_ledger(state) as ledger:
         print(ledger.corrections.undo(number, author, reason, time.time_ns()).id)
+
+
+@app.command("reconcile")
+def reconcile_unit(
+    unit: Annotated[str, typer.Argument(help="The unit's id.")],
+    fleet: _Fleet,
+    store: _Store,
+    start: Annotated[str, typer.Option(help="A local date or an RFC 3339 time.")],
+    end: Annotated[str, typer.Option(help="The same; exclusive, at most 31 days later.")],
+) -> None:
+    """A unit's own counters beside the stored events, per local day and sensor. Exits with 1 where they differ."""
+    from collector.analysis.buckets import moment_ns
+    from collector.analysis.reconcile import reconcile
+    from collector.store import open_store
+    from firmware_cfg.load import load_fleet
+
+    known = load_fleet(fleet)
+    if unit not in known.units:
+        raise ConfigError(f"unit {unit!r} is not known; known: {', '.join(sorted(known.units))}")
+    zone = known.stays(unit)[-1][0].zone
+    try:
+        span = moment_ns(start, zone), moment_ns(end, zone)
+        with closing(open_store(store)) as opened:
+            days = reconcile(opened, known, unit, *span)
+    except ConfigError:
+        raise
+    except ValueError as error:
+        raise ConfigError(f"--start, --end: {error}") from error
+    print(f"{'day':<10}  {'sensor':<20} {'unit in':>8} {'out':>6} {'store in':>9} {'out':>6} {'missing':>8}  notes")
+    for day in days:
+        notes = [f"{day.compared_minutes:.0f} minutes"]
+        counts = ((day.new_outboxes, "new outbox"), (day.went_back, "went back"), (day.waiting, "waiting"))
+        notes += [f"{count} {what}" for count, what in counts if count]
+        ours = f"{day.reported_in:>8} {day.reported_out:>6} {day.stored_in:>9} {day.stored_out:>6}"
+        missing = day.missing_in + day.missing_out
+        print(f"{day.day}  {day.sensor:<20} {ours} {missing:>8}  {', '.join(notes)}")
+    if any(day.missing_in or day.missing_out for day in days):
+        sys.exit(1)

@@ -239,6 +239,10 @@ class Store(ABC):
         """Every row of every health report, likewise."""
 
     @abstractmethod
+    def health(self, unit: str, start_ns: int, end_ns: int) -> list[HealthRow]:
+        """What a unit reported, by time, from `start_ns` until before `end_ns`."""
+
+    @abstractmethod
     def put_health(self, rows: Sequence[HealthRow]) -> None:
         """Rows that `scan_health` of another store gave. Durable on return; putting them again changes nothing."""
 

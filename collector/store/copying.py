@@ -15,7 +15,7 @@ from collector.store import embedded_schema as schema
 from collector.store.base import HealthRow, Parcel, Store, Stored
 from collector.store.embedded import in_use_path
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import KINDS, Event
+from firmware_cfg.wire import KINDS, Event, Health
 
 _SUM_BITS = 64
 _BESIDE = ("", "-wal", "-shm")
@@ -132,7 +132,8 @@ def carry_over(source: Store, target: Store) -> Iterator[str]:
         for page in source.scan(kind):
             count += len(page)
             for refused in target.write(_parcels(page)):
-                yield f"{kind} {refused.unit}/{refused.epoch}/{refused.event.seq} is refused: {refused.reason}"
+                seq = "" if isinstance(refused.event, Health) else refused.event.seq
+                yield f"{kind} {refused.unit}/{refused.epoch}/{seq} is refused: {refused.reason}"
         yield f"{kind}: {count:,} carried over"
     count = 0
     for rows in source.scan_health():

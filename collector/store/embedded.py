@@ -42,6 +42,9 @@ _TOUCHED_MAX = 50_000
 _SCAN_ROWS = 5_000
 _MARK_BITS = 62
 
+_HEALTH_NAMES = ", ".join(f'e."{column.name}"' for column in HEALTH_COLUMNS)
+_HEALTH_ROWS = f"""SELECT e.series, e.t_ns, s.hub, s.unit, s.sensor, {_HEALTH_NAMES}
+    FROM health e JOIN series s ON s.id = e.series"""  # noqa: S608 - our own names
 _INSERT_HEALTH = f"INSERT OR IGNORE INTO health {values_sql('health')}"
 _COUNTED = frozenset[Kind](("passage", "counter"))
 _PERSONS = {
@@ -320,14 +323,15 @@ class EmbeddedStore(Store):
             yield [stored(kind, row, self._texts) for row in rows]
 
     def scan_health(self) -> Iterator[list[HealthRow]]:
-        names = ", ".join(f'e."{column.name}"' for column in HEALTH_COLUMNS)
-        sql = (
-            f"SELECT e.series, e.t_ns, s.hub, s.unit, s.sensor, {names} FROM health e JOIN series s ON s.id = e.series"  # noqa: S608 - our own names
-        )
-        for rows in self._pages(sql, "e.series, e.t_ns", 2):
-            yield [
-                HealthRow(row[2], row[3], row[4], row[1], coded(HEALTH_COLUMNS, row[5:], self._texts)) for row in rows
-            ]
+        for rows in self._pages(_HEALTH_ROWS, "e.series, e.t_ns", 2):
+            yield [self._health_row(row) for row in rows]
+
+    def health(self, unit: str, start_ns: int, end_ns: int) -> list[HealthRow]:
+        where = "WHERE s.unit = ? AND s.kind = 'health' AND e.t_ns >= ? AND e.t_ns < ? ORDER BY e.t_ns, s.sensor"
+        return [self._health_row(row) for row in self._read(f"{_HEALTH_ROWS} {where}", (unit, start_ns, end_ns))]
+
+    def _health_row(self, row: tuple[Any, ...]) -> HealthRow:
+        return HealthRow(row[2], row[3], row[4], row[1], coded(HEALTH_COLUMNS, row[5:], self._texts))
 
     def _pages(self, sql: str, key: str, length: int) -> Iterator[list[tuple[Any, ...]]]:
         """By the key, with which each row begins, so that no transaction stays open in between."""

@@ -211,6 +211,11 @@ class InfluxStore(Store):
         for rows in self._pages("health"):
             yield [_health_row(row) for row in rows]
 
+    def health(self, unit: str, start_ns: int, end_ns: int) -> list[HealthRow]:
+        q = f"""SELECT * FROM health WHERE unit = {literal(unit)} AND time >= {start_ns} AND time < {end_ns}
+            ORDER BY time"""  # noqa: S608 - checked names
+        return [_health_row(row) for _tags, row in self._server.query(q)]
+
     def _pages(self, measurement: str) -> Iterator[list[dict[str, Any]]]:
         """By time; those of the last time in a page, of which some may be missing, come with the next."""
         start_ns, limit = 0, _SCAN_ROWS

@@ -191,6 +191,7 @@ def test_every_route_is_described(http: httpx.Client) -> None:
         "/api/v1/visits/heatmap",
         "/api/v1/visits/years",
         "/api/v1/units/{unit}",
+        "/api/v1/units/{unit}/days",
         "/api/v1/corrections",
         "/api/v1/corrections/{number}",
         "/api/v1/dead-letters",

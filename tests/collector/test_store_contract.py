@@ -346,3 +346,17 @@ def test_secrets_are_not_in_a_stores_name() -> None:
         store.ping()
     assert "secret" not in str(caught.value)
     store.close()
+
+
+def test_health_is_read_back_by_unit_and_time(store: Store) -> None:
+    reports = [health(T0_NS + minute * MINUTE_NS, outbox={"depth": minute}) for minute in range(3)]
+    store.write([], [*reports, health(T0_NS, unit="other")])
+    rows = store.health("door", T0_NS, T0_NS + 2 * MINUTE_NS)
+    assert [(row.t_ns, row.sensor) for row in rows] == [
+        (T0_NS + minute * MINUTE_NS, sensor) for minute in range(2) for sensor in ("beams", "unit")
+    ]
+    assert [(row.unit, row.hub) for row in rows] == [("door", "north")] * 4
+    assert sorted(rows, key=lambda row: row.t_ns) == sorted(
+        (row for page in store.scan_health() for row in page if row in rows), key=lambda row: (row.t_ns, row.sensor)
+    )
+    assert store.health("nobody", 0, 2**62) == []
