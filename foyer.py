@@ -144,6 +144,7 @@ def collector(
     client_id: Annotated[str, typer.Option(help="Name at the broker; by default one made up once in --state.")] = "",
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
     roll_up: Annotated[bool, typer.Option(help="Keep the store's rollups; one collector of a store is enough.")] = True,
+    log: Annotated[str, typer.Option(help="Log lines on stderr: text, or json, one object a line.")] = "text",
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who signs the broker's certificate, if no public authority does.")
     ] = None,
@@ -164,7 +165,7 @@ def collector(
     from firmware_cfg.endpoint import TlsFiles, parse_host_port, parse_mqtt_url
     from firmware_cfg.load import load_fleet
 
-    log_to_stderr()
+    log_to_stderr(log)
     address = parse_host_port(http)
     known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt, TlsFiles(tls_ca, tls_cert, tls_key))
     with listening(*address) as socket:

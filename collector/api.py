@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
 
+from collector import service
 from collector.analysis import visits
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
@@ -68,7 +69,7 @@ Moment = Annotated[
 
 
 def create_api(collector: Collector) -> APIRouter:
-    """Every route below `/api/v1`, and `/healthz`."""
+    """Every route below `/api/v1`, `/healthz` and `/readyz`."""
     router = APIRouter()
     for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, add_units, add_corrections, _add_operation):
         add(router, collector)
@@ -197,10 +198,13 @@ def _refusals(where: str, mend: str) -> Iterator[None]:
 def _add_operation(router: APIRouter, collector: Collector) -> None:
     @router.get("/healthz", tags=["operation"], responses={503: {"model": Condition}})
     def healthz() -> JSONResponse:
-        """200 where broker and store are reachable and events move, else 503; the reasons are in the body."""
-        condition = collector.condition()
-        body = Condition(ok=condition.ok, reasons=condition.reasons, dead_letters=condition.dead_letters)
-        return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
+        """200 where broker, store and ledger can be used and events move, else 503; the reasons are in the body."""
+        return _condition(collector.condition())
+
+    @router.get("/readyz", tags=["operation"], responses={503: {"model": Condition}})
+    def readyz() -> JSONResponse:
+        """200 where questions can be answered, also while the broker is away, else 503; the reasons are in the body."""
+        return _condition(collector.readiness())
 
     @router.get("/api/v1/dead-letters", tags=["operation"], responses={503: {"model": ProblemAnswer}})
     def dead_letters(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> DeadLetters:
@@ -210,6 +214,11 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
             return DeadLetters(counts=collector.ledger.dead_counts(), letters=letters)
         except StoreUnavailable as error:
             _refuse(503, str(error), "ledger", "see that --state can be read; /healthz says when it can")
+
+
+def _condition(found: service.Condition) -> JSONResponse:
+    body = Condition(ok=found.ok, reasons=found.reasons, dead_letters=found.dead_letters)
+    return JSONResponse(body.model_dump(), 200 if found.ok else 503, {"Cache-Control": "no-store"})
 
 
 def _known(collector: Collector, hub: str, where: str) -> Hub:

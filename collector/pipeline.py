@@ -122,7 +122,7 @@ class Pipeline:
 
     Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most `WRITERS` + 1 batches
     are judged.
-    `say` is told in a sentence when the store cannot take a batch, and "" when it can again.
+    `say` is told in a sentence when the store cannot take a batch, and "" when it can again; `say_ledger` likewise.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class Pipeline:
         holes: HoleKeeper | None = None,
         wall_ns: Callable[[], int],
         say: Callable[[str], None],
+        say_ledger: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._ingest = ingest
         self._store = store
@@ -142,14 +143,14 @@ class Pipeline:
         self._live = live
         self._holes = holes
         self._wall_ns = wall_ns
-        self._say = say
+        self._says = {"store": say, "ledger": say_ledger}
         self._raw: deque[Delivery] = deque()
         self._open = Batch()
         self._in_work: deque[Batch] = deque()  # in the order of arrival
         self._condition = threading.Condition()
         self._closing = threading.Event()
         self._subscriber: Subscriber | None = None
-        self.trouble = ""
+        self._troubles = {"store": "", "ledger": ""}
         self.failure: BaseException | None = None
         self.events_stored = 0
         self.stale_wills = 0
@@ -171,6 +172,16 @@ class Pipeline:
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
+
+    @property
+    def trouble(self) -> str:
+        """Why the store does not take a batch, or ""."""
+        return self._troubles["store"]
+
+    @property
+    def ledger_trouble(self) -> str:
+        """Why the ledger does not, or ""."""
+        return self._troubles["ledger"]
 
     @property
     def stuck(self) -> bool:
@@ -242,7 +253,7 @@ class Pipeline:
                     self._subscriber.wake()
         except BaseException as error:  # a bug of ours must not look like silence
             self.failure = error
-            self._say(f"storing failed: {error!r}")
+            self._says["store"](f"storing failed: {error!r}")
             raise
 
     def _next(self) -> Batch | None:
@@ -268,19 +279,19 @@ class Pipeline:
             births = [(state.unit, state.session) for state in batch.states if state.state == "online"]
             self._ledger.record(self._wall_ns(), dead=batch.dead, done=batch.done(), births=births)
 
-        return self._insist(store) and self._insist(record)
+        return self._insist("store", store) and self._insist("ledger", record)
 
-    def _insist(self, step: Callable[[], None]) -> bool:
+    def _insist(self, part: str, step: Callable[[], None]) -> bool:
         backoff_s = _BACKOFF_S[0]
         while True:
             try:
                 step()
             except StoreUnavailable as error:
-                self.trouble = str(error)
-                self._say(f"{error}; trying again, nothing is lost meanwhile")
+                self._troubles[part] = str(error)
+                self._says[part](f"{error}; trying again, nothing is lost meanwhile")
             else:
-                self.trouble = ""
-                self._say("")
+                self._troubles[part] = ""
+                self._says[part]("")
                 return True
             if self._closing.wait(backoff_s):
                 return False

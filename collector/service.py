@@ -98,7 +98,7 @@ class Collector:
         self.ledger = Ledger(state_dir)
         self.live = Live(fleet, wall_ns)
         name = client_id or self.ledger.client_id
-        self._voices = {part: _Voice(part) for part in ("broker", "store", "rollups")}
+        self._voices = {part: _Voice(part) for part in ("broker", "store", "ledger", "rollups")}
         ingest = Ingest(fleet, self.ledger.births())
         self.holes = HoleKeeper(
             self.ledger,
@@ -115,6 +115,7 @@ class Collector:
             holes=self.holes,
             wall_ns=wall_ns,
             say=self._voices["store"].say,
+            say_ledger=self._voices["ledger"].say,
         )
         filters = [(SHARED_EVENTS, 1), (SHARED_HEALTH, 1), (STATE, 1), (REPLY, 1)]
         self._subscriber = Subscriber(
@@ -128,8 +129,9 @@ class Collector:
             quiet = logging.getLogger("foyer.collector.watch").debug  # the main connection speaks for both
             self._watch = Subscriber(endpoint, f"{name}-live", [(WATCHED, 0)], watcher, durable=False, say=quiet)
             watcher.subscriber = self._watch
-        self._pinged: tuple[float, str] = (-_PING_EVERY_S, "")
-        self._ping_lock = threading.Lock()
+        self._store_ping = _Ping(self.store.ping)
+        self._ledger_ping = _Ping(lambda: self.ledger.ping(wall_ns()))
+        self._dead_counts: dict[str, int] = {}
         self._closed = False
 
     def start(self) -> None:
@@ -170,34 +172,61 @@ class Collector:
         return self._pipeline.events_stored
 
     def condition(self) -> Condition:
-        """Ask store and broker now; the store at most every two seconds."""
+        """Whether all of it works. Asks broker, store and ledger now; the last two at most every two seconds."""
         reasons = {}
         if not self._subscriber.connected:
             reasons["broker"] = self._voices["broker"].sentence or "not yet connected to the broker"
-        if store := self._pipeline.trouble or self._ping():
-            reasons["store"] = store
+        reasons |= self._stores()
         failure = self._pipeline.failure or self._subscriber.failure or (self._roller and self._roller.failure)
         if failure is not None:
             reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"
-        elif self._pipeline.stuck and "store" not in reasons:
+        elif self._pipeline.stuck and not {"store", "ledger"} & reasons.keys():
             reasons["pipeline"] = "one batch has been in work for more than 30 s"
-        dead_letters: dict[str, int] = {}
-        try:
-            dead_letters = self.ledger.dead_counts()
-        except StoreUnavailable as error:
-            reasons["ledger"] = str(error)
-        return Condition(not reasons, reasons, dead_letters)
+        return Condition(not reasons, reasons, self._count_dead(reasons))
 
-    def _ping(self) -> str:
-        with self._ping_lock:
-            if time.monotonic() - self._pinged[0] >= _PING_EVERY_S:
-                trouble = ""
+    def readiness(self) -> Condition:
+        """Whether questions can be answered now: of what is stored, whether or not the broker is there."""
+        reasons = self._stores()
+        if not self._seeder.done.is_set():
+            reasons["live"] = "the live view is still being filled from the store"
+        return Condition(not reasons, reasons, self._count_dead(reasons))
+
+    def _stores(self) -> dict[str, str]:
+        troubles = {
+            "store": self._pipeline.trouble or self._store_ping(),
+            "ledger": self._pipeline.ledger_trouble or self._ledger_ping(),
+        }
+        return {part: trouble for part, trouble in troubles.items() if trouble}
+
+    def _count_dead(self, reasons: dict[str, str]) -> dict[str, int]:
+        """As they were last, while the ledger is in trouble: to ask it would only take long."""
+        if "ledger" not in reasons:
+            try:
+                self._dead_counts = self.ledger.dead_counts()
+            except StoreUnavailable as error:
+                reasons["ledger"] = str(error)
+        return self._dead_counts
+
+
+class _Ping:
+    """Asks whether something works, at most every `_PING_EVERY_S`; "" where it does, else why not."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._asked_s = -_PING_EVERY_S
+        self._trouble = ""
+
+    def __call__(self) -> str:
+        with self._lock:
+            if time.monotonic() - self._asked_s >= _PING_EVERY_S:
+                self._trouble = ""
                 try:
-                    self.store.ping()
+                    self._ask()
                 except StoreUnavailable as error:
-                    trouble = str(error)
-                self._pinged = (time.monotonic(), trouble)
-            return self._pinged[1]
+                    self._trouble = str(error)
+                self._asked_s = time.monotonic()
+            return self._trouble
 
 
 class _Watcher:
@@ -266,6 +295,8 @@ class _Seeder:
         self._say = say
         self._wanted = threading.Event()
         self._wanted.set()
+        self.done = threading.Event()
+        """Set once the live view has what the store knows."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="seed", daemon=True)
 
@@ -289,6 +320,7 @@ class _Seeder:
                 return
             try:
                 self._live.seed(self._store)
+                self.done.set()
             except StoreUnavailable as error:
                 self._say(f"{error}; trying again, nothing is lost meanwhile")
                 self._wanted.set()

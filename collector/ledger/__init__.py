@@ -60,9 +60,8 @@ class Ledger:
         self.letters.recount()
 
     def ping(self, now_ns: int) -> None:
-        """Return where it can be written now. Raises StoreUnavailable."""
-        with self._database.writing() as db:
-            db.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (str(now_ns),))
+        """Return where it could be written now. Raises StoreUnavailable, soon."""
+        self._database.ping(now_ns)
 
     def done(self, unit: str, epoch: str) -> RangeSet:
         """The sequence numbers that are stored, dead-lettered, declared as dropped, or lost for good. A copy."""

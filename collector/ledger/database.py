@@ -40,6 +40,7 @@ STEPS = (
 """What makes each schema out of the one before; the first out of nothing. Never edited, only added to."""
 SCHEMA = len(STEPS)
 _WAIT_S = 5.0
+_PING_WAIT_S = 1.0
 
 
 class Database:
@@ -106,6 +107,15 @@ class Database:
                 yield self._db
             except sqlite3.Error as error:
                 raise StoreUnavailable(f"ledger {self._path}: {error}") from error
+
+    def ping(self, now_ns: int) -> None:
+        """Return where another writer could write now. Raises StoreUnavailable, after `_PING_WAIT_S` at most."""
+        uri = f"{self._path.absolute().as_uri()}?mode=rw"
+        try:
+            with contextlib.closing(sqlite3.connect(uri, timeout=_PING_WAIT_S, uri=True)) as db, db:
+                db.execute("INSERT OR REPLACE INTO setting VALUES ('written', ?)", (str(now_ns),))
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"ledger {self._path}: {error}") from error
 
     def close(self) -> None:
         with self._lock:

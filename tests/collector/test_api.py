@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,34 @@ def test_health_tells_the_truth(mosquitto: Mosquitto, influx: Influx, tmp_path: 
         until(lambda: http.get("/healthz").status_code == 200, "well again")
 
 
+def test_readiness_tells_whether_questions_can_be_answered(
+    mosquitto: Mosquitto, influx: Influx, tmp_path: Path
+) -> None:
+    with Served(mosquitto, f"influxdb+{influx.url}/foyer", tmp_path / "state") as http:
+        until(lambda: http.get("/readyz").status_code == 200, "ready")
+        mosquitto.stop()
+        until(lambda: list(http.get("/healthz").json()["reasons"]) == ["broker"], "broker missed")
+        assert http.get("/readyz").json() == {"ok": True, "reasons": {}, "dead_letters": {}}
+        influx.stop()
+        until(lambda: http.get("/readyz").status_code == 503, "store missed")
+        assert list(http.get("/readyz").json()["reasons"]) == ["store"]
+
+
+def test_a_ledger_that_cannot_be_written_is_told_and_nothing_is_lost(
+    http: httpx.Client, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with Unit(mosquitto) as unit:
+            unit.send(event(1))
+            until(lambda: list(http.get("/healthz").json()["reasons"]) == ["ledger"], "ledger missed")
+            assert "database is locked" in http.get("/readyz").json()["reasons"]["ledger"]
+            assert unit.done() == set()
+            other.execute("ROLLBACK")
+            until(lambda: unit.done() == {1}, "ack")
+            until(lambda: http.get("/healthz").status_code == 200, "well again")
+
+
 def test_dead_letters_are_counted_and_shown_and_are_no_failure(http: httpx.Client, mosquitto: Mosquitto) -> None:
     assert http.get("/api/v1/dead-letters").json() == {"counts": {}, "letters": []}
     with Unit(mosquitto) as unit:
@@ -196,6 +226,7 @@ def test_every_route_is_described(http: httpx.Client) -> None:
         "/api/v1/corrections/{number}",
         "/api/v1/dead-letters",
         "/healthz",
+        "/readyz",
     }
     assert all(method["description"] for path in paths.values() for method in path.values())
     documented = Path(__file__).parents[2].joinpath("docs", "analyse.md").read_text(encoding="utf-8")
