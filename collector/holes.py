@@ -185,6 +185,7 @@ class HoleKeeper:
         self._asked_ns: dict[str, int] = {}
         self._replies: deque[tuple[str, Reply]] = deque(maxlen=_REPLIES_MAX)
         self._shown: dict[str, tuple[int, int]] = {}
+        self.failure: BaseException | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="holes", daemon=True)
 
@@ -221,6 +222,9 @@ class HoleKeeper:
                 self.turn()
             except StoreUnavailable as error:  # the pipeline tells of it
                 log.debug("holes: %s", error)
+            except BaseException as error:  # a bug of ours must not look like silence
+                self.failure = error
+                raise
             self._closing.wait(LOOK_EVERY_S)
 
     def turn(self) -> None:
@@ -270,7 +274,8 @@ class HoleKeeper:
                     command = self._asks.ask(outbox, missing, now_ns)
                 self._send(Address(hub, unit, "cmd").topic, command.model_dump_json().encode())
                 log.info("asked %s again for %d ranges of events", unit, len(missing), extra={"part": "holes"})
-        self._tell(unit)
+        if unit in self._shown or done.holes() or self._ledger.outboxes.has_losses(unit, epoch):
+            self._tell(unit)
 
     def _tell(self, unit: str) -> None:
         states = self._ledger.outboxes.of_unit(unit, 0)

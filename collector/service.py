@@ -177,7 +177,8 @@ class Collector:
         if not self._subscriber.connected:
             reasons["broker"] = self._voices["broker"].sentence or "not yet connected to the broker"
         reasons |= self._stores()
-        failure = self._pipeline.failure or self._subscriber.failure or (self._roller and self._roller.failure)
+        parts = (self._pipeline, self._subscriber, self.holes, self._roller)
+        failure = next((part.failure for part in parts if part is not None and part.failure is not None), None)
         if failure is not None:
             reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"
         elif self._pipeline.stuck and not {"store", "ledger"} & reasons.keys():

@@ -40,6 +40,8 @@ class Letters:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._bytes = 0
+        self._changed = 0
+        """SQLite's word for what other connections did."""
         self.recount()
 
     def recount(self) -> None:
@@ -72,8 +74,10 @@ class Letters:
                 db.execute(sql, (letter.code,))
 
     def _forget_oldest(self, db: sqlite3.Connection) -> None:
-        if self._bytes > DEAD_BYTES_MAX:
-            self._bytes = _sum_bytes(db)  # another process may have taken some out
+        changed = db.execute("PRAGMA data_version").fetchone()[0]
+        if changed != self._changed:  # by another process, which may have taken some out
+            self._changed = changed
+            self._bytes = _sum_bytes(db)
         newest = db.execute("SELECT max(id) FROM dead_letter").fetchone()[0] or 0
         oldest_first = db.execute("SELECT id, length(payload) FROM dead_letter ORDER BY id")
         gone = 0

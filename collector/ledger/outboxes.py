@@ -84,6 +84,10 @@ class Outboxes:
             _put_lost(db, unit, epoch, lost)
             self._lossy.add((unit, epoch))
 
+    def has_losses(self, unit: str, epoch: str) -> bool:
+        """Whether anything of it was ever lost for good."""
+        return (unit, epoch) in self._lossy
+
     def done(self, unit: str, epoch: str) -> RangeSet:
         """Numbers that are stored, dead-lettered, declared as dropped, or lost for good. A copy."""
         with self._database.reading() as db:
