@@ -33,6 +33,7 @@ WATCHED = "foyer/#"
 WATCHED_MAX = 10_000
 STRAYS_MAX = 1_000
 _PING_EVERY_S = 2.0
+_LEARN_EVERY_S = 3600.0
 
 log = logging.getLogger("foyer.collector")
 
@@ -230,7 +231,7 @@ class _Watcher:
 
 
 class _Seeder:
-    """Fills the live view from the store: at the start, and after a gap in watching."""
+    """Fills the live view from the store, at the start and after a gap in watching; hourly it learns from the past."""
 
     def __init__(self, live: Live, store: Store, say: Callable[[str], None]) -> None:
         self._live = live
@@ -255,12 +256,14 @@ class _Seeder:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wanted.wait()
+            seed = self._wanted.wait(_LEARN_EVERY_S)
             self._wanted.clear()
             if self._closing.is_set():
                 return
             try:
-                self._live.seed(self._store)
+                if seed:
+                    self._live.seed(self._store)
+                self._live.learn(self._store)
             except StoreUnavailable as error:
                 self._say(f"{error}; trying again, nothing is lost meanwhile")
                 self._wanted.set()

@@ -1,0 +1,7 @@
+"""How many people are inside: an estimate with its interval, from what imperfect doors count."""
+
+from collector.occupancy.estimate import Estimate, Move, Occupancy
+from collector.occupancy.hours import Closed, Hours
+from collector.occupancy.learning import Learned
+
+__all__ = ["Closed", "Estimate", "Hours", "Learned", "Move", "Occupancy"]
