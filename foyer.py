@@ -138,6 +138,10 @@ def collector(
     http: Annotated[str, typer.Option(help="Where to listen for browsers: HOST:PORT.")] = "127.0.0.1:8000",
     client_id: Annotated[str, typer.Option(help="Name at the broker; by default one made up once in --state.")] = "",
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
+    receivers: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of who gets alerts: name = [Apprise addresses]; or FOYER_RECEIVER_NAME."),
+    ] = None,
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who signs the broker's certificate, if no public authority does.")
     ] = None,
@@ -145,6 +149,7 @@ def collector(
     tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
 ) -> None:
     """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C."""
+    from collector.alerts.receivers import receivers as receivers_of
     from collector.serve import listening, log_to_stderr, serve
     from collector.service import Collector
     from dashboards.app import create_app
@@ -154,8 +159,9 @@ def collector(
     log_to_stderr()
     address = parse_host_port(http)
     known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt, TlsFiles(tls_ca, tls_cert, tls_key))
+    told = receivers_of(known, receivers, os.environ)
     with listening(*address) as socket:
-        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch)
+        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch, receivers=told)
         serve(service, create_app(service), socket)
 
 

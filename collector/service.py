@@ -11,6 +11,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.alerts.alerting import Alerting
+from collector.alerts.receivers import Receivers
 from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
@@ -72,7 +74,7 @@ class Collector:
 
     Raises FoyerError where store or state folder cannot be used, or another collector has that folder; an unreachable
     broker or server is waited for.
-    `watch`: also follow what other collectors of the same broker take, for the live view.
+    `watch`: also follow what other collectors of the same broker take, for the live view. `receivers`: who gets alerts.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Collector:
         wall_ns: Callable[[], int] = time.time_ns,
         client_id: str | None = None,
         watch: bool = True,
+        receivers: Receivers | None = None,
     ) -> None:
         self.fleet = fleet
         self.wall_ns = wall_ns
@@ -110,6 +113,9 @@ class Collector:
             quiet = logging.getLogger("foyer.collector.watch").debug  # the main connection speaks for both
             self._watch = Subscriber(endpoint, f"{name}-live", [(WATCHED, 0)], watcher, durable=False, say=quiet)
             watcher.subscriber = self._watch
+        self.alerting = Alerting(
+            fleet, self.live, state_dir, receivers or {}, wall_ns=wall_ns, seeded=self._seeder.done.is_set
+        )
         self._pinged: tuple[float, str] = (-_PING_EVERY_S, "")
         self._ping_lock = threading.Lock()
         self._closed = False
@@ -121,12 +127,14 @@ class Collector:
         if self._watch is not None:
             self._watch.start()
         self._seeder.start()
+        self.alerting.start()
 
     def close(self) -> None:
         """Finish the batch in work where the store takes it, acknowledge it, and end. What is left comes again."""
         if self._closed:
             return
         self._closed = True
+        self.alerting.close()
         self.live.close()
         self._seeder.close()
         if self._watch is not None:
@@ -239,6 +247,8 @@ class _Seeder:
         self._say = say
         self._wanted = threading.Event()
         self._wanted.set()
+        self.done = threading.Event()
+        """Set once the live view has what the store knows."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="seed", daemon=True)
 
@@ -263,6 +273,7 @@ class _Seeder:
             try:
                 if seed:
                     self._live.seed(self._store)
+                    self.done.set()
                 self._live.learn(self._store)
             except StoreUnavailable as error:
                 self._say(f"{error}; trying again, nothing is lost meanwhile")

@@ -211,7 +211,7 @@ def judge(task: tuple[str, int]) -> Score:
         if spans
     ]
     crossed = bisect(made.crossings, (begin_ns,))
-    counted = bisect(made.counted, (begin_ns,))  # type: ignore[type-var]  # a Move is a tuple that begins with its time
+    counted = bisect(made.counted, (begin_ns,))
     truth = sum(way for _, way in made.crossings[:crossed])
     naive, midnight = 0, date.min
     for now_ns in range(begin_ns, stretches[-1][1], MINUTE_NS):
