@@ -8,9 +8,10 @@ from datetime import date
 from typing import Annotated, NoReturn
 
 from anyio import BrokenResourceError
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from collector.analysis.buckets import midnight_ns
@@ -159,6 +160,11 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
         condition = collector.condition()
         body = Condition(ok=condition.ok, reasons=condition.reasons, dead_letters=condition.dead_letters)
         return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
+
+    @router.get("/metrics", tags=["operation"], response_class=Response)
+    def metrics() -> Response:
+        """Figures of this collector for Prometheus, in its text format."""
+        return Response(collector.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/dead-letters", tags=["operation"], responses={503: {"model": ProblemAnswer}})
     def dead_letters(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> DeadLetters:

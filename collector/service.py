@@ -16,6 +16,7 @@ from collector.alerts.receivers import Receivers
 from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
+from collector.metrics import Metrics, Now
 from collector.pipeline import Pipeline
 from collector.store import open_store
 from collector.store.base import Store, StoreUnavailable
@@ -116,6 +117,7 @@ class Collector:
         self.alerting = Alerting(
             fleet, self.live, state_dir, receivers or {}, wall_ns=wall_ns, seeded=self._seeder.done.is_set
         )
+        self.metrics.now = self._now
         self._pinged: tuple[float, str] = (-_PING_EVERY_S, "")
         self._ping_lock = threading.Lock()
         self._closed = False
@@ -149,6 +151,24 @@ class Collector:
     def events_stored(self) -> int:
         """Events that this process handed to the store, resends among them."""
         return self._pipeline.events_stored
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._pipeline.metrics
+
+    def _now(self) -> Now:
+        dead_letters: dict[str, int] = {}
+        alarms = None
+        with suppress(StoreUnavailable):
+            dead_letters = self.ledger.dead_counts()
+            alarms = self.alerting.counts()
+        return Now(
+            connected={"broker": self._subscriber.connected, "store": not (self._pipeline.trouble or self._ping())},
+            queue=self._pipeline.queue,
+            dead_letters=dead_letters,
+            hubs=[self.live.snapshot(hub) for hub in sorted(self.fleet.hubs)],
+            alarms=alarms,
+        )
 
     def condition(self) -> Condition:
         """Ask store and broker now; the store at most every two seconds."""
