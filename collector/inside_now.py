@@ -34,8 +34,10 @@ class InsideNow:
 
     def take(self, epoch: str, event: Passage | Counter) -> bool:
         """True where it is news."""
+        if event.role != "counting" or event.t_ns < self._occupancy.since_ns:
+            return False
         door = self._doors.get(event.entrance or "")
-        return event.role == "counting" and door is not None and self._occupancy.take(_move(epoch, door, event))
+        return door is not None and self._occupancy.take(_move(epoch, door, event))
 
     def report(self, report: Health) -> None:
         for name, sensor in report.sensors.items():

@@ -108,8 +108,7 @@ class _State:
 
     def sd(self, unseen: float = 0.0) -> float:
         """`unseen` is how many persons passed unwatched: which way is not known."""
-        self._settle()
-        return sqrt(self.spread + (unseen / 2) ** 2 + unseen)
+        return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
 
     def add(self, move: Move) -> None:
         weight_in, weight_out = self.learned.weights[2 * move.door : 2 * move.door + 2]
@@ -125,7 +124,7 @@ class _State:
         """A quarter of an hour is over: who left in it tells how many there were."""
         left, mean = self.block_left, self.mean()
         if any(self.counts):
-            self._settle()
+            self.spread, self.counted = self._settled()
             self.blocks.append(Block(kind, left, self.inside, sum(map(abs, self.counts))))
             before = max(0.0, (self.block_inside + mean) / 2)
             found, variance = self.leaving.inside(kind, left, before)
@@ -135,14 +134,12 @@ class _State:
         self.block_ns += QUARTER_NS
         self.block_left, self.block_inside = 0.0, self.mean()
 
-    def _settle(self) -> None:
-        """Take into `spread` what has been counted since; what the counts leave open may also become less."""
+    def _settled(self) -> tuple[float, float]:
+        """`spread` with what has been counted since, and what the counts leave open; that may also become less."""
         counted = self.learned.variance(self.counts) + self.variance
         if counted >= self.counted:
-            self.spread += counted - self.counted
-        else:
-            self.spread *= counted / self.counted
-        self.counted = counted
+            return self.spread + counted - self.counted, counted
+        return self.spread * counted / self.counted, counted
 
     def be_empty(self, until_ns: int) -> None:
         """Nobody is inside, until then."""
@@ -168,8 +165,15 @@ class Occupancy:
         """After the first `_stepped` of `_moves`; None where one came out of turn, or none yet."""
         self._stepped = 0
         self._heard_ns = [0] * len(self.entrances)
+        self._marked = [-1] * len(self.entrances)  # the minute of the last move
+        self._known: tuple[tuple[int, int, int], tuple[float, dict[int, float], float]] | None = None
 
     # What happens
+
+    @property
+    def since_ns(self) -> int:
+        """What is older does not matter any more."""
+        return 0 if self._base is None else self._base.moved_ns
 
     def take(self, move: Move) -> bool:
         """False where it is known already, or too old to matter."""
@@ -186,7 +190,9 @@ class Occupancy:
             moves.insert(at, move)
             if at < self._stepped:
                 self._state = None
-        self.watch(move.door, move.t_ns, move.t_ns)
+        if self._marked[move.door] != move.t_ns // MINUTE_NS:
+            self._marked[move.door] = move.t_ns // MINUTE_NS
+            self.watch(move.door, move.t_ns, move.t_ns)
         if len(moves) % _TIDY_EVERY == 0:
             self._tidy()
         return True
@@ -221,7 +227,7 @@ class Occupancy:
         for (door, quarter_ns), passed in persons.items():
             flow.add(door, passed, past.minutes(door, quarter_ns), is_open=self._hours.is_open(quarter_ns))
         state = self._fresh(counts[0].t_ns if counts else start_ns) or _State.empty_at(start_ns, len(self.entrances))
-        kept, self._watched, self._flow = self._watched, past, flow
+        kept, self._watched, self._flow, self._known = self._watched, past, flow, None
         for move in counts:
             self._step(state, move)
         self._pass_time(state, start_ns)
@@ -242,16 +248,11 @@ class Occupancy:
         base = self._begin(now_ns)
         if base is None:
             return _unknown("the building is never closed for long enough to be known as empty")
-        state = self._current(base).copy()
-        self._pass_time(state, now_ns)
-        until_ns = max(state.empty_ns, now_ns - REPORT_LATE_NS)
-        minutes = max(1.0, (until_ns - state.empty_ns) / MINUTE_NS)
-        unseen, lacking = 0.0, {}
-        for door in range(len(self.entrances)):
-            missing = list(self._watched.missing(door, state.empty_ns, until_ns))
-            lacking[door] = sum(lost for _, lost in missing)
-            unseen += self._flow.unseen(door, missing, self._hours)
-        completeness = max(0.0, round(1 - sum(lacking.values()) / (minutes * max(1, len(lacking))), 4))
+        state = self._current(base)
+        if now_ns >= min(state.moved_ns + QUIET_NS, state.block_ns + QUARTER_NS):
+            state = state.copy()
+            self._pass_time(state, now_ns)
+        unseen, lacking, completeness = self._unwatched(state.empty_ns, now_ns)
         silent = {door: self._silence(door, now_ns) for door in lacking}
         reasons = [
             f"{self._names[door]}: {reason}"
@@ -276,6 +277,21 @@ class Occupancy:
         return self._current(self._base).learned if self._base else Learned(len(self.entrances))
 
     # How
+
+    def _unwatched(self, empty_ns: int, now_ns: int) -> tuple[float, dict[int, float], float]:
+        """Since it was empty: persons who passed unseen, unwatched minutes of each door, and the watched share."""
+        until_ns = max(empty_ns, (now_ns - REPORT_LATE_NS) // MINUTE_NS * MINUTE_NS)
+        key = (empty_ns, until_ns, self._watched.version)
+        if self._known is None or self._known[0] != key:
+            unseen, lacking = 0.0, {}
+            for door in range(len(self.entrances)):
+                missing = list(self._watched.missing(door, empty_ns, until_ns))
+                lacking[door] = sum(lost for _, lost in missing)
+                unseen += self._flow.unseen(door, missing, self._hours)
+            whole = max(1.0, (until_ns - empty_ns) / MINUTE_NS) * max(1, len(lacking))
+            share = max(0.0, round(1 - sum(lacking.values()) / whole, 4))
+            self._known = (key, (unseen, lacking, share))
+        return self._known[1]
 
     def _silence(self, door: int, now_ns: int) -> str | None:
         """Why nothing is known by this door's sensor; None where it was heard of just now."""

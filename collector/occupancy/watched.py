@@ -22,13 +22,17 @@ class Watched:
     def __init__(self, doors: int) -> None:
         self._bits: list[dict[int, int]] = [defaultdict(int) for _ in range(doors)]
         self._seeded: list[dict[int, int]] = [{} for _ in range(doors)]
+        self.version = 0
+        """Another one after each change."""
 
     def between(self, door: int, since_ns: int, until_ns: int) -> None:
+        self.version += 1
         for quarter_ns, bits in minutes_between(since_ns, until_ns):
             self._bits[door][quarter_ns] |= bits
 
     def seed(self, door: int, quarter_ns: int, minutes: int) -> None:
         """What the store knows of a quarter, in place of what was known."""
+        self.version += 1
         self._seeded[door][quarter_ns] = min(QUARTER_MINUTES, minutes)
         self._bits[door].pop(quarter_ns, None)
 
