@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from collector.analysis.footfall import counting_sensors, split
 from collector.answers import PeopleInside
-from collector.occupancy import Move, Occupancy
+from collector.occupancy import Move, Occupancy, Past
 from collector.store.base import QUARTER_NS, Coverage, Quarter
 from collector.unit_now import UnitNow
 from firmware_cfg.schema import Hub
@@ -51,8 +51,8 @@ class InsideNow:
         for door, quarter_ns, minutes in self._minutes(coverage):
             self._occupancy.seeded(door, quarter_ns, minutes)
 
-    def learn(self, quarters: Iterable[Quarter], coverage: Iterable[Coverage], end_ns: int) -> None:
-        """From all that was counted before `end_ns`, which is a `start_ns`."""
+    def study(self, quarters: Iterable[Quarter], coverage: Iterable[Coverage], end_ns: int) -> Past:
+        """What is to be learned from all that was counted before `end_ns`, which is a `start_ns`. Changes nothing."""
         counts = []
         for quarter in sorted(quarters, key=lambda each: each.t_ns):
             door = self._doors.get(quarter.entrance or "")
@@ -61,7 +61,11 @@ class InsideNow:
                 at_ns = quarter.t_ns + QUARTER_NS - 1
                 doubt = visits.variance + exits.variance
                 counts.append(Move(at_ns, "", 0, door, visits.value, exits.value, doubt))
-        self._occupancy.learn(counts, self._minutes(coverage), end_ns)
+        return Occupancy.study(self._hub, counts, self._minutes(coverage), end_ns)
+
+    def begin(self, past: Past) -> None:
+        """Go on with what was studied."""
+        self._occupancy.begin(past)
 
     def answer(self, now_ns: int) -> PeopleInside:
         found = self._occupancy.estimate(now_ns, self._broken(now_ns))

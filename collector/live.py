@@ -127,8 +127,9 @@ class Live:
             start_ns = max(0, end_ns - LEARN_NS)
             quarters = store.counts_15m(name, start_ns, end_ns)
             coverage = store.coverage_15m(name, start_ns, end_ns)
+            past = hub.inside.study(quarters, coverage, end_ns)  # takes a while: not while others wait
             with self._changing():
-                hub.inside.learn(quarters, coverage, end_ns)
+                hub.inside.begin(past)
 
     def snapshot(self, hub: str) -> LiveAnswer:
         """One hub now; KeyError where there is no such hub."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from multiprocessing import Pool
 
-from collector.occupancy import Occupancy
-from collector.occupancy.estimate import Move
+from collector.occupancy import Move, Occupancy
 from collector.store.base import MINUTE_NS, QUARTER_NS
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import NS_PER_S
@@ -244,7 +243,8 @@ def _teach(occupancy: Occupancy, made: World, until_ns: int) -> None:
         for door in range(len(made.hub.entrances))
         if not any(dead == door and start - QUARTER_NS < quarter_ns < end for dead, start, end in made.dead)
     ]
-    occupancy.learn(_quarters([move for move in made.counted if move.t_ns < until_ns]), watched, until_ns)
+    counts = _quarters([move for move in made.counted if move.t_ns < until_ns])
+    occupancy.begin(Occupancy.study(made.hub, counts, watched, until_ns))
 
 
 def _count(score: Score, occupancy: Occupancy, now_ns: int, broken: dict[int, str], truth: int, naive: int) -> None:

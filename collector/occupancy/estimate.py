@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import sqrt
+from dataclasses import dataclass
 from statistics import NormalDist
-from typing import NamedTuple
 
 from collector.occupancy.hours import Hours
 from collector.occupancy.learning import Learned
-from collector.occupancy.leaving import Block, Leaving
+from collector.occupancy.state import Move, State, quarter_of
 from collector.occupancy.watched import REPORT_LATE_NS, Flow, Watched
 from collector.store.base import MINUTE_NS, QUARTER_NS
 from firmware_cfg.schema import Hub
@@ -37,18 +35,6 @@ _NORMAL = NormalDist()
 _TAIL = 0.025
 
 
-class Move(NamedTuple):
-    """Persons through a door, by index. `variance` is the sensor's own doubt, in persons². The first three name it."""
-
-    t_ns: int
-    epoch: str
-    seq: int
-    door: int
-    in_: float
-    out: float
-    variance: float = 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """People inside with the 95 % interval; None where nothing is known, with the `reason`.
@@ -66,88 +52,12 @@ class Estimate:
     balances: int
 
 
-@dataclass(slots=True)
-class _State:
-    """At the time of the last move: `counts` since the building was empty, in and out of each door, out below zero.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a hub's past teaches, and where it ended."""
 
-    `inside` is what the counts say, weighted; `lift` is what else than the counts tells of who is inside. `spread` is
-    the variance of the estimate; without that else it would be `counted`, what the counts alone leave open.
-    """
-
-    learned: Learned
-    leaving: Leaving
-    empty_ns: int
-    moved_ns: int
-    counts: list[float]
-    inside: float = 0.0
-    variance: float = 0.0
-    lift: float = 0.0
-    counted: float = 0.0
-    spread: float = 0.0
-    block_ns: int = 0
-    block_left: float = 0.0
-    block_inside: float = 0.0
-    blocks: list[Block] = field(default_factory=list)
-
-    @classmethod
-    def empty_at(cls, t_ns: int, doors: int, learned: Learned | None = None, leaving: Leaving | None = None) -> _State:
-        counts = [0.0] * (2 * doors)
-        return cls(learned or Learned(doors), leaving or Leaving(), t_ns, t_ns, counts, block_ns=_quarter(t_ns))
-
-    def copy(self) -> _State:
-        return replace(
-            self,
-            learned=self.learned.copy(),
-            leaving=self.leaving.copy(),
-            counts=self.counts[:],
-            blocks=self.blocks[:],
-        )
-
-    def mean(self) -> float:
-        return self.lift + self.inside
-
-    def sd(self, unseen: float = 0.0) -> float:
-        """`unseen` is how many persons passed unwatched: which way is not known."""
-        return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
-
-    def add(self, move: Move) -> None:
-        weight_in, weight_out = self.learned.weights[2 * move.door : 2 * move.door + 2]
-        self.moved_ns = move.t_ns
-        self.counts[2 * move.door] += move.in_
-        self.counts[2 * move.door + 1] -= move.out
-        self.variance += move.variance
-        self.block_left += weight_out * move.out
-        self.inside += weight_in * move.in_ - weight_out * move.out
-        self.lift = max(self.lift, -self.inside)  # who leaves an empty building had come in unseen
-
-    def end_block(self, kind: int) -> None:
-        """A quarter of an hour is over: who left in it tells how many there were."""
-        left, mean = self.block_left, self.mean()
-        if any(self.counts):
-            self.spread, self.counted = self._settled()
-            self.blocks.append(Block(kind, left, self.inside, sum(map(abs, self.counts))))
-            before = max(0.0, (self.block_inside + mean) / 2)
-            found, variance = self.leaving.inside(kind, left, before)
-            share = self.spread / (self.spread + variance)
-            self.lift = max(self.lift + share * (found - before), -self.inside)
-            self.spread *= 1 - share
-        self.block_ns += QUARTER_NS
-        self.block_left, self.block_inside = 0.0, self.mean()
-
-    def _settled(self) -> tuple[float, float]:
-        """`spread` with what has been counted since, and what the counts leave open; that may also become less."""
-        counted = self.learned.variance(self.counts) + self.variance
-        if counted >= self.counted:
-            return self.spread + counted - self.counted, counted
-        return self.spread * counted / self.counted, counted
-
-    def be_empty(self, until_ns: int) -> None:
-        """Nobody is inside, until then."""
-        self.counts = [0.0] * len(self.counts)
-        self.inside = self.variance = self.lift = self.counted = self.spread = self.block_left = self.block_inside = 0.0
-        self.blocks = []
-        self.empty_ns = until_ns
-        self.block_ns = _quarter(until_ns)
+    state: State
+    flow: Flow
 
 
 class Occupancy:
@@ -159,9 +69,9 @@ class Occupancy:
         self._hours = Hours(hub)
         self._watched = Watched(len(self.entrances))
         self._flow = Flow(len(self.entrances))
-        self._base: _State | None = None
+        self._base: State | None = None
         self._moves: list[Move] = []
-        self._state: _State | None = None
+        self._state: State | None = None
         """After the first `_stepped` of `_moves`; None where one came out of turn, or none yet."""
         self._stepped = 0
         self._heard_ns = [0] * len(self.entrances)
@@ -210,31 +120,36 @@ class Occupancy:
             self._heard_ns[door] = max(self._heard_ns[door], quarter_ns + QUARTER_NS)
         self._watched.seed(door, quarter_ns, minutes)
 
-    def learn(self, counts: Sequence[Move], watched: Iterable[tuple[int, int, int]], start_ns: int) -> None:
-        """Begin at `start_ns`, a time at which the building is closed, with what the past before it teaches.
+    def begin(self, past: Past) -> None:
+        """Begin where the past ended, with what it teaches. Moves known already from then on are kept."""
+        self._base, self._flow, self._known = past.state.copy(), past.flow, None
+        self._moves = [move for move in self._moves if move.t_ns >= past.state.empty_ns]
+        self._state = None
+
+    @classmethod
+    def study(cls, hub: Hub, counts: Sequence[Move], watched: Iterable[tuple[int, int, int]], end_ns: int) -> Past:
+        """What is to be learned of a hub from all before `end_ns`, a time at which it is closed.
 
         `counts` are moves in the order of time, each of a quarter of an hour and dated at its end; `watched` has
-        (door, quarter, minutes). Moves known already from `start_ns` on are kept.
+        (door, quarter, minutes).
         """
-        past, flow = Watched(len(self.entrances)), Flow(len(self.entrances))
+        then = cls(hub)
         persons: dict[tuple[int, int], float] = {}
         for door, quarter_ns, minutes in watched:
-            past.seed(door, quarter_ns, minutes)
+            then.seeded(door, quarter_ns, minutes)
             persons[door, quarter_ns] = 0.0
         for move in counts:
-            key = (move.door, (move.t_ns // (15 * MINUTE_NS)) * 15 * MINUTE_NS)
+            key = (move.door, quarter_of(move.t_ns))
             persons[key] = persons.get(key, 0.0) + move.in_ + move.out
         for (door, quarter_ns), passed in persons.items():
-            flow.add(door, passed, past.minutes(door, quarter_ns), is_open=self._hours.is_open(quarter_ns))
-        state = self._fresh(counts[0].t_ns if counts else start_ns) or _State.empty_at(start_ns, len(self.entrances))
-        kept, self._watched, self._flow, self._known = self._watched, past, flow, None
+            minutes = then._watched.minutes(door, quarter_ns)
+            then._flow.add(door, passed, minutes, is_open=then._hours.is_open(quarter_ns))
+        doors = len(then.entrances)
+        state = then._fresh(counts[0].t_ns if counts else end_ns) or State.empty_at(end_ns, doors)
         for move in counts:
-            self._step(state, move)
-        self._pass_time(state, start_ns)
-        self._watched = kept
-        self._base = _State.empty_at(start_ns, len(self.entrances), state.learned, state.leaving)
-        self._moves = [move for move in self._moves if move.t_ns >= start_ns]
-        self._state = None
+            then._step(state, move)
+        then._pass_time(state, end_ns)
+        return Past(State.empty_at(end_ns, doors, state.learned, state.leaving), then._flow)
 
     # What is asked
 
@@ -301,19 +216,19 @@ class Occupancy:
         silent_ns = now_ns - heard_ns
         return f"nothing heard for {_age(silent_ns / MINUTE_NS)}" if silent_ns > SILENT_NS else None
 
-    def _begin(self, t_ns: int) -> _State | None:
+    def _begin(self, t_ns: int) -> State | None:
         """The state before all moves; made at the first thing that is heard or asked."""
         if self._base is None:
             self._base = self._fresh(t_ns)
         return self._base
 
-    def _fresh(self, t_ns: int) -> _State | None:
+    def _fresh(self, t_ns: int) -> State | None:
         closed = self._hours.last_closed(t_ns)
         if closed is None:
             return None
-        return _State.empty_at(closed.end_ns, len(self.entrances))
+        return State.empty_at(closed.end_ns, len(self.entrances))
 
-    def _current(self, base: _State) -> _State:
+    def _current(self, base: State) -> State:
         if self._state is None:
             self._state, self._stepped = base.copy(), 0
         for move in self._moves[self._stepped :]:
@@ -321,11 +236,11 @@ class Occupancy:
         self._stepped = len(self._moves)
         return self._state
 
-    def _step(self, state: _State, move: Move) -> None:
+    def _step(self, state: State, move: Move) -> None:
         self._pass_time(state, move.t_ns)
         state.add(move)
 
-    def _pass_time(self, state: _State, until_ns: int) -> None:
+    def _pass_time(self, state: State, until_ns: int) -> None:
         """Nobody moved from the state's last move until then: was the building empty meanwhile?"""
         while until_ns >= state.block_ns + QUARTER_NS:
             state.end_block(self._hours.kind(state.block_ns))
@@ -340,7 +255,7 @@ class Occupancy:
             if at_ns <= last_ns:
                 self._empty(state, at_ns, last_ns)
 
-    def _empty(self, state: _State, at_ns: int, last_ns: int) -> None:
+    def _empty(self, state: State, at_ns: int, last_ns: int) -> None:
         """Nobody was inside from `at_ns` until `last_ns`."""
         if any(state.counts):
             missing = [
@@ -366,10 +281,6 @@ class Occupancy:
         if self._stepped < 0:
             self._state = None
         self._watched.forget(self._base.empty_ns)
-
-
-def _quarter(t_ns: int) -> int:
-    return t_ns // QUARTER_NS * QUARTER_NS
 
 
 def _unknown(reason: str, completeness: float = 0.0, empty_ns: int | None = None, balances: int = 0) -> Estimate:

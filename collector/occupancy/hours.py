@@ -39,6 +39,7 @@ class Hours:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._around: tuple[date, date] | None = None
+        self._known_ns = (1, 0)  # within these nothing needs to be worked out again
         self._open: list[tuple[int, int]] = []
         self._closed: list[Closed] = []
 
@@ -69,12 +70,13 @@ class Hours:
         return 24 + min(8, closed_ns // (HOUR_NS // 4))
 
     def _know(self, since_ns: int, until_ns: int) -> None:
+        if self._known_ns[0] <= since_ns and until_ns <= self._known_ns[1]:
+            return
         first, last = local_date(since_ns, self._hub.zone), local_date(until_ns, self._hub.zone)
         if self._around is not None:
-            if self._around[0] + _AROUND <= first and last <= self._around[1] - _AROUND:
-                return
             first = min(first, max(self._around[0] + _AROUND, last - _DAYS_KEPT * _DAY))
         self._around = (first - _AROUND, last + _AROUND + _DAY)
+        self._known_ns = (self._at(first, time()), self._at(last + _DAY, time()))
         days = [self._around[0] + index * _DAY for index in range((self._around[1] - self._around[0]).days)]
         self._open = _joined([stretch for day in days for stretch in self._opening(day)])
         if any(self._hub.hours.values()):
