@@ -28,6 +28,8 @@ SILENT_NS = 10 * MINUTE_NS
 """A sensor is reported on each minute; one that was not heard of for longer does not count."""
 KEPT_NS = 30 * 3600 * NS_PER_S
 """For so long a move may come late, or out of turn."""
+WATCH_KEPT_NS = 8 * 24 * 3600 * NS_PER_S
+"""What was watched is known for so long: no building that closes at all stays open for longer."""
 MOVES_MAX = 50_000
 _TIDY_EVERY = 512
 _LEARNABLE_UNSEEN = 1.0
@@ -75,6 +77,7 @@ class Occupancy:
         """After the first `_stepped` of `_moves`; None where one came out of turn, or none yet."""
         self._stepped = 0
         self._heard_ns = [0] * len(self.entrances)
+        self._forgotten_ns = 0
         self._marked = [-1] * len(self.entrances)  # the minute of the last move
         self._known: tuple[tuple[int, int, int], tuple[float, dict[int, float], float]] | None = None
 
@@ -112,7 +115,10 @@ class Occupancy:
         self._heard_ns[door] = max(self._heard_ns[door], until_ns)
         if self._base is not None:
             since_ns = max(since_ns, self._base.empty_ns)
-        self._watched.between(door, max(since_ns, until_ns - KEPT_NS * 4), until_ns)
+        self._watched.between(door, max(since_ns, until_ns - WATCH_KEPT_NS), until_ns)
+        if until_ns > self._forgotten_ns + WATCH_KEPT_NS:
+            self._forgotten_ns = until_ns
+            self._watched.forget(until_ns - WATCH_KEPT_NS)
 
     def seeded(self, door: int, quarter_ns: int, minutes: int) -> None:
         """What a store knows of how long its counting sensor worked in that quarter of an hour."""

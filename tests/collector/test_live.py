@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from collector_samples import EPOCH, MINUTE_NS, counter, health, parcel, passage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import live as live_module
@@ -119,6 +119,7 @@ def test_it_is_never_below_zero(live: Live) -> None:
     assert numbers(live.snapshot("north")) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(1, 9)), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_the_order_of_arrival_does_not_matter(order: list[int], ways: list[bool]) -> None:
     events = {seq: at(seq, 100 - seq, "in" if ways[seq - 1] else "out") for seq in order}
@@ -162,6 +163,24 @@ def test_a_restart_in_the_evening_knows_who_came_in_the_morning(live: Live, cloc
     live.learn(store)
     assert live.snapshot("north").occupancy == before.snapshot("north").occupancy
     assert numbers(live.snapshot("north")) == (12, 12)
+    store.close()
+
+
+def test_past_days_teach_what_the_door_misses_each_way(live: Live, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path}/store.db")
+    day_ns, seq = 24 * 60 * MINUTE_NS, 0
+    for day in range(-20, 1):
+        for hour, count, way in ((8, 40, "in"), (13, 36, "out")):
+            start_ns = MIDNIGHT_NS + day * day_ns + hour * 60 * MINUTE_NS
+            store.write([parcel(*(passage(seq + n, start_ns + n * 10**9, direction=way) for n in range(1, count + 1)))])
+            seq += count
+        store.write([], [health(MIDNIGHT_NS + day * day_ns + 899 * MINUTE_NS, ok_since_ns=MIDNIGHT_NS - 30 * day_ns)])
+    live.seed(store)
+    untaught = live.snapshot("north").occupancy
+    live.learn(store)
+    taught = live.snapshot("north").occupancy
+    assert (untaught.value, untaught.balances) == (2, 0)
+    assert (taught.value, taught.balances) == (0, 20)
     store.close()
 
 

@@ -216,3 +216,13 @@ def test_moves_are_bounded_and_the_number_stays_right(monkeypatch: pytest.Monkey
     found = occupancy.estimate(start + 4_000 * 10**9, {})
     assert found.low is not None
     assert found.low <= 2
+
+
+def test_what_was_watched_is_bounded_where_nobody_comes() -> None:
+    occupancy = Occupancy(hub())
+    for day in range(60):
+        for hour in range(0, 24, 6):
+            until_ns = at("09-21 07:00") + (day * 24 + hour) * HOUR
+            occupancy.watch(0, until_ns - 6 * HOUR, until_ns)
+    assert len(occupancy._watched._bits[0]) <= 17 * 96
+    assert occupancy.estimate(until_ns, {}).value == 0
