@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from collector_rig import until
+from collector_rig import FLEET, Unit, event, ready, until
+from collector_rig import HUB as HUB_NAME
 from live_samples import HUB, MINUTE, NOW_NS, Clock, cabinet, fed, health, passage, state
-from servers import free_port
+from servers import Mosquitto, free_port
 
 from collector.alerts import alerting as alerting_module
 from collector.alerts.alerting import Alerting
@@ -23,6 +24,8 @@ from collector.alerts.receivers import receivers
 from collector.alerts.rules import Alarm, alarms
 from collector.alerts.standing import Notice, Standing, step
 from collector.live import Live
+from collector.service import Collector
+from firmware_cfg.endpoint import parse_mqtt_url
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
@@ -370,3 +373,26 @@ def test_a_message_that_cannot_be_delivered_for_a_day_is_given_up(
     clock.now_ns += 25 * HOUR
     until(lambda: "given up" in caplog.text, "given up")
     assert "secret" not in caplog.text
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_a_unit_says_reaches_the_receiver(inbox: Inbox, mosquitto: Mosquitto, tmp_path: Path) -> None:
+    place = FLEET.hubs[HUB_NAME]
+    raw = place.model_dump(mode="json") | {"alerts": [{"when": "cabinet", "to": ["staff"]}]}
+    fleet = Fleet({**FLEET.hubs, HUB_NAME: Hub.model_validate(raw)})
+    told = {"staff": [f"json://127.0.0.1:{inbox.server_port}/"]}
+    store = f"sqlite:{tmp_path}/store.db"
+    collector = Collector(fleet, parse_mqtt_url(mosquitto.url), store, tmp_path / "state", receivers=told)
+    collector.start()
+    try:
+        ready(collector)
+        with Unit(mosquitto) as unit:
+            box = {"sensor": "cabinet", "level": "critical", "door": "open", "aed": "absent", "mains": "on"}
+            reading = event(1, kind="cabinet", **box, reasons=["aed: not in its place"])
+            unit.send({key: value for key, value in reading.items() if key not in ("entrance", "direction")})
+            until(lambda: inbox.got, "told")
+            assert inbox.titles() == [f"{place.name}: defibrillator critical"]
+            unit.send(event(2))
+            until(lambda: unit.done() == {1, 2}, "counting goes on")
+    finally:
+        collector.close()
