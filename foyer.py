@@ -145,6 +145,10 @@ def collector(
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
     roll_up: Annotated[bool, typer.Option(help="Keep the store's rollups; one collector of a store is enough.")] = True,
     log: Annotated[str, typer.Option(help="Log lines on stderr: text, or json, one object a line.")] = "text",
+    receivers: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of who gets alerts: name = [Apprise addresses]; or FOYER_RECEIVER_NAME."),
+    ] = None,
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who signs the broker's certificate, if no public authority does.")
     ] = None,
@@ -159,6 +163,7 @@ def collector(
         return
     if fleet is None or state is None or not mqtt or not store:
         raise ConfigError("collector needs --fleet, --mqtt, --store and --state; see foyer collector --help")
+    from collector.alerts.receivers import receivers as receivers_of
     from collector.serve import listening, log_to_stderr, serve
     from collector.service import Collector
     from dashboards.app import create_app
@@ -168,8 +173,10 @@ def collector(
     log_to_stderr(log)
     address = parse_host_port(http)
     known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt, TlsFiles(tls_ca, tls_cert, tls_key))
+    told = receivers_of(known, receivers, os.environ)
     with listening(*address) as socket:
-        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch, roll_up=roll_up)
+        name = client_id or None
+        service = Collector(known, endpoint, store, state, client_id=name, watch=watch, roll_up=roll_up, receivers=told)
         serve(service, create_app(service), socket)
 
 

@@ -29,6 +29,18 @@ class Total(BaseModel):
     corrections: list[int] = []
 
 
+class PeopleInside(Total):
+    """People inside now. Where that is unknown, `reason` says why.
+
+    `completeness` is the watched share of the time since `empty`, when nobody was inside last. `balances` is how many
+    stretches between two such times taught how the doors miscount.
+    """
+
+    reason: str | None
+    empty: str | None
+    balances: int
+
+
 class Place(BaseModel):
     id: str
     name: str
@@ -193,7 +205,7 @@ class Live(BaseModel):
     hub: str
     name: str
     as_of: str
-    occupancy: Total
+    occupancy: PeopleInside
     visits_today: Total
     last_passages: list[LastPassage]
     entrances: list[EntranceLive]

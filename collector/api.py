@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 from anyio import BrokenResourceError
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from collector import service
@@ -205,6 +206,11 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
     def readyz() -> JSONResponse:
         """200 where questions can be answered, also while the broker is away, else 503; the reasons are in the body."""
         return _condition(collector.readiness())
+
+    @router.get("/metrics", tags=["operation"], response_class=Response)
+    def metrics() -> Response:
+        """Figures of this collector for Prometheus, in its text format."""
+        return Response(collector.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/dead-letters", tags=["operation"], responses={503: {"model": ProblemAnswer}})
     def dead_letters(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> DeadLetters:

@@ -18,6 +18,7 @@ from collector.ingest import DeadLetter, Ingest, Verdict
 from collector.ledger import Ledger
 from collector.letters import letter_of, write_apart
 from collector.live import Live
+from collector.metrics import Metrics
 from collector.ranges import RangeSet
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
@@ -153,6 +154,7 @@ class Pipeline:
         self._troubles = {"store": "", "ledger": ""}
         self.failure: BaseException | None = None
         self.events_stored = 0
+        self.metrics = Metrics()
         self.stale_wills = 0
         self._threads = [
             threading.Thread(target=self._main, name=f"store {number}", daemon=True) for number in range(WRITERS)
@@ -188,6 +190,13 @@ class Pipeline:
         """Whether one batch has been in work for half a minute."""
         with self._condition:
             return bool(self._in_work) and time.monotonic() - self._in_work[0].since_s > _STUCK_S
+
+    @property
+    def queue(self) -> dict[str, int]:
+        """Messages that arrived, that are judged, and that are being stored."""
+        with self._condition:
+            storing = sum(len(batch.deliveries) for batch in self._in_work)
+        return {"arrived": len(self._raw), "judged": len(self._open.deliveries), "storing": storing}
 
     def arrived(self, delivery: Delivery) -> None:
         self._raw.append(delivery)
@@ -237,6 +246,8 @@ class Pipeline:
                 for unit, reply in batch.replies:
                     self._holes.replied(unit, reply)
             self.events_stored += batch.events
+            self.metrics.stored(batch.parcels)
+            self.metrics.dead(batch.dead)
 
     def _stored(self) -> Batch | None:
         """The next batch in the order of arrival, where it is stored."""
@@ -272,7 +283,9 @@ class Pipeline:
 
         def store() -> None:
             if batch.parcels or batch.reports:
-                for refused in write_apart(self._store, batch.parcels, batch.reports):
+                with self.metrics.store_seconds.time():
+                    found = write_apart(self._store, batch.parcels, batch.reports)
+                for refused in found:
                     batch.refuse(refused)
 
         def record() -> None:

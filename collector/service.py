@@ -11,10 +11,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.alerts.alerting import Alerting
+from collector.alerts.receivers import Receivers
 from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
 from collector.live import Live
+from collector.metrics import Metrics, Now
 from collector.pipeline import Pipeline
 from collector.roller import Roller
 from collector.store import open_store
@@ -36,6 +39,7 @@ WATCHED = "foyer/#"
 WATCHED_MAX = 10_000
 STRAYS_MAX = 1_000
 _PING_EVERY_S = 2.0
+_LEARN_EVERY_S = 3600.0
 
 log = logging.getLogger("foyer.collector")
 
@@ -74,11 +78,11 @@ class Collector:
 
     Raises FoyerError where store or state folder cannot be used, or another collector has that folder; an unreachable
     broker or server is waited for.
-    `watch`: also follow what other collectors of the same broker take, for the live view.
+    `watch`: also follow what other collectors of the same broker take, for the live view. `receivers`: who gets alerts.
     `roll_up`: also keep the store's rollups, for all collectors that write into it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a collector has the options that it has
         self,
         fleet: Fleet,
         endpoint: MqttEndpoint,
@@ -89,6 +93,7 @@ class Collector:
         client_id: str | None = None,
         watch: bool = True,
         roll_up: bool = True,
+        receivers: Receivers | None = None,
     ) -> None:
         self.fleet = fleet
         self.wall_ns = wall_ns
@@ -132,6 +137,10 @@ class Collector:
         self._store_ping = _Ping(self.store.ping)
         self._ledger_ping = _Ping(lambda: self.ledger.ping(wall_ns()))
         self._dead_counts: dict[str, int] = {}
+        self.alerting = Alerting(
+            fleet, self.live, state_dir, receivers or {}, wall_ns=wall_ns, seeded=self._seeder.done.is_set
+        )
+        self.metrics.now = self._now
         self._closed = False
 
     def start(self) -> None:
@@ -144,12 +153,14 @@ class Collector:
         if self._roller is not None:
             self._roller.start()
         self.holes.start()
+        self.alerting.start()
 
     def close(self) -> None:
         """Finish the batch in work where the store takes it, acknowledge it, and end. What is left comes again."""
         if self._closed:
             return
         self._closed = True
+        self.alerting.close()
         self.live.close()
         self._seeder.close()
         if self._roller is not None:
@@ -170,6 +181,27 @@ class Collector:
     def events_stored(self) -> int:
         """Events that this process handed to the store, resends among them."""
         return self._pipeline.events_stored
+
+    @property
+    def metrics(self) -> Metrics:
+        return self._pipeline.metrics
+
+    def _now(self) -> Now:
+        dead_letters: dict[str, int] = {}
+        alarms = None
+        with suppress(StoreUnavailable):
+            dead_letters = self.ledger.dead_counts()
+            alarms = self.alerting.counts()
+        return Now(
+            connected={
+                "broker": self._subscriber.connected,
+                "store": not (self._pipeline.trouble or self._store_ping()),
+            },
+            queue=self._pipeline.queue,
+            dead_letters=dead_letters,
+            hubs=[self.live.snapshot(hub) for hub in sorted(self.fleet.hubs)],
+            alarms=alarms,
+        )
 
     def condition(self) -> Condition:
         """Whether all of it works. Asks broker, store and ledger now; the last two at most every two seconds."""
@@ -288,7 +320,7 @@ class _Watcher:
 
 
 class _Seeder:
-    """Fills the live view from the store: at the start, and after a gap in watching."""
+    """Fills the live view from the store, at the start and after a gap in watching; hourly it learns from the past."""
 
     def __init__(self, live: Live, store: Store, say: Callable[[str], None]) -> None:
         self._live = live
@@ -315,13 +347,15 @@ class _Seeder:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._wanted.wait()
+            seed = self._wanted.wait(_LEARN_EVERY_S)
             self._wanted.clear()
             if self._closing.is_set():
                 return
             try:
-                self._live.seed(self._store)
-                self.done.set()
+                if seed:
+                    self._live.seed(self._store)
+                    self.done.set()
+                self._live.learn(self._store)
             except StoreUnavailable as error:
                 self._say(f"{error}; trying again, nothing is lost meanwhile")
                 self._wanted.set()

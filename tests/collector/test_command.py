@@ -164,6 +164,7 @@ def test_a_state_folder_in_use_is_one_clear_sentence(command: Command) -> None:
         ("state", "/proc/nowhere", "foyer: --state /proc/nowhere: cannot be written"),
         ("log", "xml", "foyer: --log 'xml': expected one of text, json"),
         ("http", "8000", "foyer: --http '8000': expected HOST:PORT"),
+        ("receivers", "/nowhere", "foyer: --receivers /nowhere: cannot be read"),
     ],
 )
 def test_a_bad_option_is_one_clear_sentence(command: Command, option: str, value: str, sentence: str) -> None:
@@ -177,7 +178,7 @@ def test_a_bad_option_is_one_clear_sentence(command: Command, option: str, value
 def test_the_main_process_loads_no_heavy_libraries() -> None:
     code = (
         "import sys, dashboards.app, collector.serve, collector.store.embedded\n"
-        "print([name for name in ('influxdb_client', 'pyarrow', 'numpy', 'pandas', 'vl_convert', 'typer')"
+        "print([name for name in ('influxdb_client', 'pyarrow', 'numpy', 'pandas', 'vl_convert', 'typer', 'apprise')"
         " if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
