@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import signal
 import socket
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 from collector.live import Live
 from collector.service import Collector
 from firmware_cfg.errors import ConfigError
+from firmware_cfg.times import NS_PER_MS, to_rfc3339
 
 _STREAMS_END_S = 3
 
@@ -36,10 +38,30 @@ class _Lines(logging.Formatter):
         return f"{self.formatTime(record, '%Y-%m-%dT%H:%M:%SZ')} {record.levelname.lower()} part={part} {text}"
 
 
-def log_to_stderr() -> None:
-    """Log lines of level info and above go to stderr."""
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: `t` (RFC 3339), `level`, `part`, `text`, and `error` where something was raised."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "t": to_rfc3339(int(record.created * NS_PER_MS) * 1000),
+            "level": record.levelname.lower(),
+            "part": getattr(record, "part", record.name.rpartition(".")[2]),
+            "text": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+LOG_FORMATS: dict[str, type[logging.Formatter]] = {"text": _Lines, "json": _JsonLines}
+
+
+def log_to_stderr(shape: str = "text") -> None:
+    """Log lines of level info and above go to stderr, in one of LOG_FORMATS; else ConfigError."""
+    if shape not in LOG_FORMATS:
+        raise ConfigError(f"--log {shape!r}: expected one of {', '.join(LOG_FORMATS)}")
     handler = logging.StreamHandler()
-    handler.setFormatter(_Lines())
+    handler.setFormatter(LOG_FORMATS[shape]())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 

@@ -43,6 +43,7 @@ class UnitNow:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.missing = self.lost = 0
         self._session: str | None = None
         self._online: bool | None = None
         self._heard_ns: int | None = None
@@ -108,6 +109,8 @@ class UnitNow:
             else OutboxLive(
                 depth=health.outbox.depth, oldest_age_s=health.outbox.oldest_age_s, dropped=health.outbox.dropped
             ),
+            missing=self.missing,
+            lost=self.lost,
             sensors=self._sensors(stay, now_ns),
             faults=self._active(stay, now_ns),
         )

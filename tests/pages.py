@@ -90,6 +90,10 @@ class Unit:
         report = Health.model_validate(base | state | {"sensors": sensors} | fields)
         self._publish("health", report.model_dump_json(by_alias=True))
 
+    def watches(self) -> None:
+        """Its counting sensor has worked for days, it says."""
+        self.reports({f"{self.entrance}-beams": {"ok_since_ns": time.time_ns() - 5 * 86_400 * 10**9}})
+
     def goes(self) -> None:
         """Its last will, as the broker publishes it."""
         state = State(v=1, unit=self.unit, session="session-1", state="offline")
@@ -103,4 +107,6 @@ class Unit:
 def open_live(chromium: Chromium, pages: Pages, view: Literal["cards", "table"] = "cards") -> None:
     """Open the live page and wait until it is connected and has figures."""
     chromium.driver.get(f"{pages.url}/#as-{view}")
-    chromium.wait_for("document.body.dataset.connection === 'live' && document.querySelectorAll('.card .value').length")
+    cards = "[...document.querySelectorAll('.card')]"
+    shown = f"{cards}.length && {cards}.every((card) => card.querySelector('.value'))"
+    chromium.wait_for(f"document.body.dataset.connection === 'live' && {shown}")

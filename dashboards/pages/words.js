@@ -112,12 +112,14 @@ export function troubles(unit, summary, now, timezone) {
 
 /** How a unit is, as short texts. */
 export function unitFacts(unit, now, timezone) {
-  const { online, last_heard: heard, outbox, clock, temperature_c: celsius, version } = unit;
+  const { online, last_heard: heard, outbox, missing, lost, clock, temperature_c: celsius, version } = unit;
   const at = heard ? `heard ${moment(new Date(heard), now, timezone)}` : "never heard";
   return [
     `${online ? "Online" : online === null ? "Unknown" : "Offline"}, ${at}`,
     ...(outbox ? [outbox.depth ? `${plural(outbox.depth, "event")} waiting, ${age(outbox.oldest_age_s)}` : "Nothing waiting"] : []),
     ...(outbox?.dropped ? [`${plural(outbox.dropped, "event")} given up`] : []),
+    ...(missing ? [`${plural(missing, "event")} missing, asked for again`] : []),
+    ...(lost ? [`${plural(lost, "event")} lost for good`] : []),
     ...(clock ? [clock === "synced" ? "Clock set" : "Clock not set"] : []),
     ...(celsius === null ? [] : [`${Math.round(celsius)} °C`]),
     ...(version ? [`Version ${version}`] : []),

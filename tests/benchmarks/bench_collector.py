@@ -204,11 +204,15 @@ def sqlite_rate(folder: Path, count: int) -> float:
     return count / seconds
 
 
+RUNS = (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True))
+
+
 def main() -> None:
     logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=100_000, help="events in messages of 100")
     parser.add_argument("--messages", type=int, default=20_000, help="events in messages of 1")
+    parser.add_argument("--only", choices=["embedded", "influx 1.x", "influx 2.x"], help="one store")
     options = parser.parse_args()
     calm_memory()
     counts = {1: options.messages, 100: options.events}
@@ -222,7 +226,9 @@ def main() -> None:
             for per, rate in drains.items():
                 print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
             bounds = {"embedded": bare_sqlite, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
-            for store, watch in (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True)):
+            for store, watch in RUNS:
+                if options.only not in (None, store):
+                    continue
                 for per, count in counts.items():
                     run = Run(store, per, watch)
                     place = folder / f"{store}-{per}-{watch}".replace(" ", "-")

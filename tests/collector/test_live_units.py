@@ -182,7 +182,7 @@ def test_a_reference_says_how_far_it_is_off() -> None:
 
 def test_a_reference_never_counts_as_a_visit() -> None:
     live = fed(passage(5), counter(4, 50, 50))
-    watching(live)
+    live.stored([], [health(0, sensors={"beams": {"ok_since_ns": 0}})])
     answer = live.snapshot("north")
     assert (answer.visits_today.value, answer.occupancy.value, len(answer.last_passages)) == (1, 1, 1)
 

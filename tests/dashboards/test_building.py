@@ -178,6 +178,16 @@ def test_a_unit_that_is_behind_says_so(live: Chromium, broker: Mosquitto) -> Non
         live.wait_for(f"{text('#hub-armley .trouble')} === ''")
 
 
+def test_what_is_missing_and_what_is_lost_for_good_is_said_of_a_unit(live: Chromium) -> None:
+    unit = {"online": True, "last_heard": None, "outbox": None, "clock": None, "temperature_c": None, "version": None}
+    told = live.driver.execute_async_script(
+        "const [unit, done] = arguments;"
+        "import('/words.js').then(({ unitFacts }) => done(unitFacts(unit, new Date(), 'Europe/London')));",
+        unit | {"missing": 4, "lost": 1},
+    )
+    assert told == ["Online, never heard", "4 events missing, asked for again", "1 event lost for good"]
+
+
 def test_a_second_count_says_how_far_it_differs(live: Chromium, broker: Mosquitto) -> None:
     with Unit(broker, "st-georges-centre", "st-georges-rear", "rear") as unit:
         unit.passes("in", persons=30)
