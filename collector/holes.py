@@ -135,15 +135,16 @@ def _bounded(holes: Iterable[Range]) -> list[Range]:
 def settle(store: Store, outbox: Outbox, holes: Sequence[Range]) -> tuple[list[Range], list[Range]]:
     """Which of these the store has after all, and which it has not. Raises StoreUnavailable.
 
-    Holes that `TALLIES_MAX` questions cannot settle are in neither. What is a dead letter between two holes may have
-    one taken for missing that is not: it comes again, and changes nothing.
+    From the lowest number on: what `TALLIES_MAX` questions do not reach is in neither, and something always is settled.
+    What is a dead letter between two holes may have one taken for missing that is not: it comes again, and changes
+    nothing.
     """
     here, missing = RangeSet(), RangeSet()
-    work: deque[list[Range]] = deque([list(holes)] if holes else [])
+    work: list[list[Range]] = [list(holes)] if holes else []
     for _ in range(TALLIES_MAX):
         if not work:
             break
-        some = work.popleft()
+        some = work.pop()
         first, last = some[0][0], some[-1][1]
         held = sum(tally.distinct for tally in store.tally(*outbox, first, last).values())
         between = last - first + 1 - sum(high - low + 1 for low, high in some)
@@ -151,10 +152,10 @@ def settle(store: Store, outbox: Outbox, holes: Sequence[Range]) -> tuple[list[R
             for hole in some:
                 (missing if held <= between else here).add(*hole)
         elif len(some) > 1:
-            work += [some[: len(some) // 2], some[len(some) // 2 :]]
+            work += [some[len(some) // 2 :], some[: len(some) // 2]]
         else:
             middle = (first + last) // 2
-            work += [[(first, middle)], [(middle + 1, last)]]
+            work += [[(middle + 1, last)], [(first, middle)]]
     return list(here), list(missing)
 
 
