@@ -182,7 +182,9 @@ class Live:
                 if not (hub.dirty or look):
                     continue
                 answer = hub.answer(now_ns)
-                inside = answer.occupancy.model_copy(update={"completeness": 1.0})  # it moves with the clock alone
+                inside = answer.occupancy.model_copy(
+                    update={"completeness": 1.0, "empty": None}
+                )  # the clock alone moves these
                 glance = (inside, answer.rooms, answer.cabinet, answer.units)
                 if hub.dirty or self._shown.get(name) != glance:
                     answers.append(answer)
