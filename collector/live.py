@@ -189,7 +189,8 @@ class Live:
                 if not (hub.dirty or look):
                     continue
                 answer = hub.answer(now_ns)
-                inside = answer.occupancy.model_copy(update={"completeness": 1.0})  # it moves with the clock alone
+                still = {"completeness": 1.0, "empty": None}  # the clock alone moves these
+                inside = answer.occupancy.model_copy(update=still)
                 glance = (inside, answer.rooms, answer.cabinet, answer.units)
                 if hub.dirty or self._shown.get(name) != glance:
                     answers.append(answer)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from collector.occupancy.hours import Hours
-from collector.occupancy.learning import Learned
 from collector.occupancy.state import Move, State, quarter_of
 from collector.occupancy.watched import REPORT_LATE_NS, Flow, Watched
 from collector.store.base import MINUTE_NS, QUARTER_NS
@@ -191,11 +190,6 @@ class Occupancy:
             return _unknown(reason, completeness, state.empty_ns, state.learned.balances)
         low, value, high = _range(state.mean(), state.sd(unseen))
         return Estimate(value, low, high, completeness, None, state.empty_ns, state.learned.balances)
-
-    @property
-    def learned(self) -> Learned:
-        """What is known of the doors by now."""
-        return self._current(self._base).learned if self._base else Learned(len(self.entrances))
 
     # How
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 
 PRIOR_WEIGHT = 1.03
 """Sensors miss some rather than see some twice."""
@@ -89,13 +88,6 @@ class Learned:
         for index, row in enumerate(self.covariance):
             added = min(sd**2, max(0.0, PRIOR_SD**2 - row[index]))
             row[index] += added
-
-    def imbalance_percent(self, door: int) -> float:
-        """By how much more one way than the other is missed there: above 0 where entering is missed more often."""
-        return 100 * (self.weights[2 * door] / self.weights[2 * door + 1] - 1)
-
-    def weight_sd(self, index: int) -> float:
-        return sqrt(self.covariance[index][index])
 
 
 def _product(first: float, second: float) -> float:
