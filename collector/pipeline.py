@@ -21,7 +21,7 @@ from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.wire import Ack, Address, Fault, Health, State
 
-BATCH_EVENTS_MAX = 5_000
+BATCH_EVENTS_MAX = 3_000
 BATCH_MESSAGES_MAX = 5_000
 TOLD_MAX = 400
 """Rejected events named with their reason in one answer; the others are only `done`."""
@@ -235,6 +235,7 @@ class Pipeline:
                 if not self._persist(batch):
                     return
                 batch.stored = True
+                del batch  # thousands of events, else held here until the next one comes
                 if self._subscriber is not None:
                     self._subscriber.wake()
         except BaseException as error:  # a bug of ours must not look like silence
