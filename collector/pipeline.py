@@ -21,7 +21,7 @@ from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
 from firmware_cfg.wire import Ack, Address, Fault, Health, State
 
-BATCH_EVENTS_MAX = 3_000
+BATCH_EVENTS_MAX = 5_000
 BATCH_MESSAGES_MAX = 5_000
 TOLD_MAX = 400
 """Rejected events named with their reason in one answer; the others are only `done`."""
@@ -141,6 +141,7 @@ class Pipeline:
     ) -> None:
         self._ingest = ingest
         self._store = store
+        self._events_max = min(BATCH_EVENTS_MAX, store.batch_events)
         self._ledger = ledger
         self._live = live
         self._wall_ns = wall_ns
@@ -191,7 +192,7 @@ class Pipeline:
     def _judge(self) -> None:
         now_ns = self._wall_ns()
         batch = self._open
-        while self._raw and batch.events < BATCH_EVENTS_MAX and len(batch.deliveries) < BATCH_MESSAGES_MAX:
+        while self._raw and batch.events < self._events_max and len(batch.deliveries) < BATCH_MESSAGES_MAX:
             delivery = self._raw.popleft()
             verdict = self._ingest.judge(delivery.topic, delivery.payload, now_ns, retained=delivery.retained)
             self.stale_wills += verdict.stale
@@ -200,7 +201,7 @@ class Pipeline:
     def _hand_over(self) -> None:
         if not self._open.deliveries:
             return
-        full = self._open.events >= BATCH_EVENTS_MAX or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
+        full = self._open.events >= self._events_max or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
         with self._condition:
             if len(self._in_work) >= (WRITERS if full else 1):
                 return
