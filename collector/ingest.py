@@ -144,12 +144,13 @@ class Ingest:
             high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
             hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
             for event in events:
+                said = event.__dict__  # read in half the time of as many attributes
                 if (
-                    not low <= event.t_ns <= high
-                    or event.hub != hub
-                    or event.entrance not in entrances
-                    or event.room not in rooms
-                    or (event.kind in _COUNTED_KINDS and (event.sensor not in roles or not _says_role(event)))
+                    not low <= said["t_ns"] <= high
+                    or said["hub"] != hub
+                    or said["entrance"] not in entrances
+                    or said["room"] not in rooms
+                    or (said["kind"] in _COUNTED_KINDS and (said["sensor"] not in roles or not _says_role(event)))
                 ):
                     break
             else:
