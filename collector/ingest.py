@@ -39,6 +39,9 @@ REASON_CHARS_MAX = 300
 _COUNTED = (Passage, Counter)
 _COUNTED_KINDS = frozenset(("passage", "counter"))
 
+_GIVEN = {"role"}
+"""In place of each event's own set of the fields that were given, which takes as much memory as the event."""
+
 _M = TypeVar("_M", bound=WireModel)
 
 
@@ -169,15 +172,18 @@ class Ingest:
             high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
             hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
             for event in events:
+                said = event.__dict__  # read in half the time of as many attributes
                 if (
-                    not low <= event.t_ns <= high
-                    or event.hub != hub
-                    or event.entrance not in entrances
-                    or event.room not in rooms
-                    or (event.kind in _COUNTED_KINDS and (event.sensor not in roles or not _says_role(event)))
+                    not low <= said["t_ns"] <= high
+                    or said["hub"] != hub
+                    or said["entrance"] not in entrances
+                    or said["room"] not in rooms
+                    or (said["kind"] in _COUNTED_KINDS and (said["sensor"] not in roles or not _says_role(event)))
                 ):
                     break
             else:
+                for event in events:
+                    object.__setattr__(event, "__pydantic_fields_set__", _GIVEN)
                 return Verdict(address=address, parcel=Parcel(batch.unit, batch.epoch, events))
         return self._sort(address, batch.epoch, events, now_ns)
 

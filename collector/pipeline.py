@@ -140,6 +140,7 @@ class Pipeline:
     ) -> None:
         self._ingest = ingest
         self._store = store
+        self._events_max = min(BATCH_EVENTS_MAX, store.batch_events)
         self._ledger = ledger
         self._live = live
         self._holes = holes
@@ -209,7 +210,7 @@ class Pipeline:
     def _judge(self) -> None:
         now_ns = self._wall_ns()
         batch = self._open
-        while self._raw and batch.events < BATCH_EVENTS_MAX and len(batch.deliveries) < BATCH_MESSAGES_MAX:
+        while self._raw and batch.events < self._events_max and len(batch.deliveries) < BATCH_MESSAGES_MAX:
             delivery = self._raw.popleft()
             verdict = self._ingest.judge(delivery.topic, delivery.payload, now_ns, retained=delivery.retained)
             self.stale_wills += verdict.stale
@@ -218,7 +219,7 @@ class Pipeline:
     def _hand_over(self) -> None:
         if not self._open.deliveries:
             return
-        full = self._open.events >= BATCH_EVENTS_MAX or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
+        full = self._open.events >= self._events_max or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
         with self._condition:
             if len(self._in_work) >= (WRITERS if full else 1):
                 return
@@ -260,6 +261,7 @@ class Pipeline:
                 if not self._persist(batch):
                     return
                 batch.stored = True
+                del batch  # thousands of events, else held here until the next one comes
                 if self._subscriber is not None:
                     self._subscriber.wake()
         except BaseException as error:  # a bug of ours must not look like silence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
 import logging
@@ -10,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,6 +22,8 @@ from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, to_rfc3339
 
 _STREAMS_END_S = 3
+_MALLOC = ((-8, 1), (-1, 1 << 20), (-3, 1 << 16))
+"""M_ARENA_MAX, M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, as glibc's malloc.h numbers them."""
 
 log = logging.getLogger("foyer.collector")
 
@@ -81,7 +84,15 @@ def listening(host: str, port: int, mend: str = "give another by --http HOST:POR
 
 
 def calm_memory() -> None:
-    """Collect garbage seldom: batches are thousands of short-lived objects without cycles, searched in vain."""
+    """Keep memory small and steady under load.
+
+    Collect garbage seldom: batches are thousands of short-lived objects without cycles, searched in vain. And have the
+    C library use one heap for all threads, as what one takes and another frees would split each of theirs, and give
+    back what is free.
+    """
+    with suppress(AttributeError, OSError):  # another C library than glibc
+        for parameter, value in _MALLOC:
+            ctypes.CDLL(None).mallopt(parameter, value)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)

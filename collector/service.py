@@ -38,6 +38,7 @@ WATCHED = "foyer/#"
 """Everything: also what comes on topics that are nobody's, such as a misspelt one."""
 WATCHED_MAX = 10_000
 STRAYS_MAX = 1_000
+SHOWN_EVENTS_MAX = 500
 _PING_EVERY_S = 2.0
 _LEARN_EVERY_S = 3600.0
 
@@ -297,19 +298,25 @@ class _Watcher:
             if self._connection != self.subscriber.connection:
                 self._reconnected()
             self._connection = self.subscriber.connection
-        parcels, reports = [], []
         while self._arrived:
+            self._show_some()
+        self._keep_strays()
+
+    def _show_some(self) -> None:
+        """Few enough at a time, since events take about ten times the memory of their messages."""
+        parcels, reports, events = [], [], 0
+        while self._arrived and events < SHOWN_EVENTS_MAX:
             delivery = self._arrived.popleft()
             verdict = self._ingest.judge(delivery.topic, delivery.payload, self._wall_ns())
             if verdict.parcel is not None:
                 parcels.append(verdict.parcel)
+                events += len(verdict.parcel.events)
             if verdict.report is not None:
                 reports.append(verdict.report)
             if parse_topic(delivery.topic) is None:
                 self._strays.extend(verdict.dead)
         if parcels or reports:
             self._live.stored(parcels, reports)
-        self._keep_strays()
 
     def _keep_strays(self) -> None:
         if not self._strays:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from collector.analysis.buckets import edges, local_date, local_rfc3339, midnight_ns
-from collector.analysis.footfall import BUCKETS_MAX, Z_95, counting_sensors
+from collector.analysis.footfall import BUCKETS_MAX, Z_95, counting_sensors, unknown_total
 from collector.answers import Lineage, Total
 from collector.store.base import ALL_HUBS, MINUTE_NS, Rollup, Store
 from firmware_cfg.load import Fleet
@@ -30,12 +30,14 @@ class Totals(BaseModel):
     high: list[int | None] = []
     completeness: list[float] = []
 
-    def add(self, value: int, variance: float, minutes: int, possible_minutes: float) -> None:
-        known, low, high, completeness = _total(value, variance, minutes, possible_minutes)
-        self.value.append(known)
-        self.low.append(low)
-        self.high.append(high)
-        self.completeness.append(completeness)
+    def add(self, value: int, variance: float, completeness: float | None) -> None:
+        """`completeness` None: a gap."""
+        low, high = _interval(value, variance)
+        gap = completeness is None
+        self.value.append(None if gap else value)
+        self.low.append(None if gap else low)
+        self.high.append(None if gap else high)
+        self.completeness.append(completeness or 0.0)
 
 
 class Both(BaseModel):
@@ -267,8 +269,11 @@ def _visits(rollups: Iterable[Rollup], possible_minutes: float) -> Total:
         value += rollup.visits
         minutes += rollup.minutes
         variance += rollup.variance_visits
-    known, low, high, completeness = _total(value, variance, minutes, possible_minutes)
-    return Total(value=known, low=low, high=high, completeness=completeness)
+    completeness = _completeness(minutes, possible_minutes)
+    if completeness is None:
+        return unknown_total()
+    low, high = _interval(value, variance)
+    return Total(value=value, low=low, high=high, completeness=completeness)
 
 
 def _columns(bounds: Sequence[int], rollups: Iterable[Rollup], entrances: int, now_ns: int) -> Both:
@@ -276,9 +281,9 @@ def _columns(bounds: Sequence[int], rollups: Iterable[Rollup], entrances: int, n
     visits, exits = Totals(), Totals()
     for start, end in pairwise(bounds):
         rollup = by_time.get(start, _NOTHING)
-        possible = _possible(start, end, entrances, now_ns)
-        visits.add(rollup.visits, rollup.variance_visits, rollup.minutes, possible)
-        exits.add(rollup.exits, rollup.variance_exits, rollup.minutes, possible)
+        completeness = _completeness(rollup.minutes, _possible(start, end, entrances, now_ns))
+        visits.add(rollup.visits, rollup.variance_visits, completeness)
+        exits.add(rollup.exits, rollup.variance_exits, completeness)
     return Both(visits=visits, exits=exits)
 
 
@@ -290,15 +295,18 @@ def _possible(start_ns: int, end_ns: int, entrances: int, now_ns: int) -> float:
     return max(0, min(end_ns, now_ns) - start_ns) / MINUTE_NS * entrances
 
 
-def _total(
-    value: int, variance: float, minutes: int, possible_minutes: float
-) -> tuple[int | None, int | None, int | None, float]:
-    """Value, low, high and completeness, as in every total; a gap where no minute was watched."""
+def _completeness(minutes: int, possible_minutes: float) -> float | None:
+    """None where no minute was watched: a gap."""
     if not minutes:
-        return None, None, None, 0.0
+        return None
+    return min(1.0, round(minutes / possible_minutes, 4)) if possible_minutes else 0.0
+
+
+def _interval(value: int, variance: float) -> tuple[int, int]:
+    if not variance:
+        return value, value
     margin = Z_95 * math.sqrt(variance)
-    completeness = min(1.0, round(minutes / possible_minutes, 4)) if possible_minutes else 0.0
-    return value, max(0, math.floor(value - margin)), math.ceil(value + margin), completeness
+    return max(0, math.floor(value - margin)), math.ceil(value + margin)
 
 
 def _stretch(start: str, end: str) -> str:

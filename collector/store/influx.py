@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,10 +13,6 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
-from influxdb_client.domain.write_precision import WritePrecision
-from influxdb_client.rest import ApiException
 
 from collector.store.base import (
     StoreUnavailable,
@@ -32,6 +29,8 @@ _DROPPED = re.compile(r"\bdropped=(\d+)$")
 _NO_SUCH_PAGE = b"404 page not found"
 _OK = 300
 _NOT_FOUND = 404
+
+log = logging.getLogger("foyer.collector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Target:
 class _Answer:
     status: int
     body: bytes
+    version: str = ""
 
 
 Writer = Callable[[bytes], _Answer]
@@ -66,7 +66,7 @@ class InfluxServer:
         self.name = f"influxdb+{target.base}/{target.bucket}"
         self._target = target
         self._pool = urllib3.PoolManager(maxsize=4, retries=False, timeout=urllib3.Timeout(TIMEOUT_S))
-        self._client: InfluxDBClient | None = None
+        self._close_client: Callable[[], object] = lambda: None
         self._writer: Writer | None = None
 
     @classmethod
@@ -140,21 +140,35 @@ class InfluxServer:
         answer = self._request("POST", "/api/v2/write", fields, body=b"")
         if answer.status >= 500:  # noqa: PLR2004 - any server error
             raise StoreUnavailable(f"store {self.name}: {answer.status} {_reason(answer)}")
-        if answer.status == _NOT_FOUND and _NO_SUCH_PAGE in answer.body:
+        is_old = answer.status == _NOT_FOUND and _NO_SUCH_PAGE in answer.body
+        path = "/write" if is_old else "/api/v2/write"
+        log.info("%s is InfluxDB %s, written to through %s", self.name, answer.version or "of no said version", path)
+        if is_old:
             self._request("POST", "/query", {"q": f"CREATE DATABASE {key_text(target.bucket)}"})
             return self._write_v1
+        return self._v2_writer()
+
+    def _v2_writer(self) -> Writer:
+        """The client is loaded here, as it takes more memory than all else and 1.x does without."""
+        from influxdb_client.client.influxdb_client import InfluxDBClient  # noqa: PLC0415 - see above
+        from influxdb_client.client.write_api import SYNCHRONOUS  # noqa: PLC0415 - see above
+        from influxdb_client.domain.write_precision import WritePrecision  # noqa: PLC0415 - see above
+        from influxdb_client.rest import ApiException  # noqa: PLC0415 - see above
+
+        target = self._target
         token = target.token or (f"{target.user}:{target.password}" if target.user else "")
-        self._client = self._client or InfluxDBClient(
+        self._close_client()
+        client = InfluxDBClient(
             url=target.base, token=token, org=target.organisation, timeout=int(TIMEOUT_S * 1000), retries=False
         )
-        return self._v2_writer(self._client.write_api(write_options=SYNCHRONOUS))
+        self._close_client = client.close
+        api = client.write_api(write_options=SYNCHRONOUS)
 
-    def _v2_writer(self, api: WriteApi) -> Writer:
         def write(body: bytes) -> _Answer:
             try:
                 api.write(
-                    bucket=self._target.bucket,
-                    org=self._target.organisation,
+                    bucket=target.bucket,
+                    org=target.organisation,
                     record=body,
                     write_precision=WritePrecision.NS,  # type: ignore[arg-type]  # its constants are strings
                 )
@@ -188,7 +202,7 @@ class InfluxServer:
             response = self._pool.request(method, url, body=body, headers=headers, timeout=timeout_s)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreUnavailable(f"store {self.name}: does not answer ({_short(error)})") from error
-        return _Answer(response.status, response.data)
+        return _Answer(response.status, response.data, response.headers.get("X-Influxdb-Version", ""))
 
     def ping(self) -> None:
         answer = self._request("GET", "/ping", {})
@@ -219,8 +233,7 @@ class InfluxServer:
 
     def close(self) -> None:
         self._pool.clear()
-        if self._client is not None:
-            self._client.close()  # type: ignore[no-untyped-call]  # the client ships few types
+        self._close_client()
 
 
 def _reason(answer: _Answer) -> str:

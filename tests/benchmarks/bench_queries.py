@@ -5,8 +5,8 @@
 A year of passages is put straight into the store as its own writes would have put it, 1,427 a day and hub, with
 health reports that vouch for all of it; then the collector's own code rolls it up. Six hubs by default; `--full` takes
 48, which are 25 million passages. Each question is asked once, then five times: the middle one counts, from the
-question until its JSON is there. Exit 1 where one takes longer than its limit or the sums are not those that were put
-in.
+question until its JSON is there. Exit 1 where one takes longer than its limit, or where the sums are not those of what
+was put in.
 """
 
 from __future__ import annotations

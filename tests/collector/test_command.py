@@ -24,6 +24,7 @@ from firmware_cfg.load import EXAMPLE_FLEET
 from firmware_cfg.times import from_rfc3339
 
 ROOT = Path(__file__).parents[2]
+MEMORY_MIB_MAX = 105
 
 
 class Command:
@@ -183,3 +184,18 @@ def test_the_main_process_loads_no_heavy_libraries() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_memory_stays_within_its_bound_under_a_flood(command: Command, mosquitto: Mosquitto) -> None:
+    """A backlog of a week in messages of 100, as after an outage of the collector; the most it ever had resident."""
+    process = command()
+    until(command.well, "serving")
+    count = 60_000
+    start_ns = time.time_ns() // 10**9 * 10**9 - 10 * 10**9 * (count + 1)
+    with Unit(mosquitto) as unit:
+        for first in range(1, count + 1, 100):
+            unit.send_soon(*(event(seq, t_ns=start_ns + 10 * 10**9 * seq) for seq in range(first, first + 100)))
+        until(lambda: sum(last - first + 1 for ack in unit.acks for first, last in ack["done"]) == count, "acks")
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    (highest_kib,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    assert highest_kib / 1024 < MEMORY_MIB_MAX
