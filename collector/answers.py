@@ -95,11 +95,15 @@ class FaultLive(BaseModel):
 
 
 class OutboxLive(BaseModel):
-    """Events that wait to be delivered, the age of the oldest, and how many had to be given up."""
+    """Events that wait to be delivered, the age of the oldest, and how many had to be given up.
+
+    `trouble`: why the unit's disk takes none now, in one sentence; empty where it does.
+    """
 
     depth: int
     oldest_age_s: float
     dropped: int
+    trouble: str
 
 
 class UnitLive(BaseModel):

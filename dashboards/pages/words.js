@@ -23,6 +23,8 @@ const FAULTS = {
   events_lost: "lost events",
   outbox_dropped: "gave up old events",
   outbox_damaged: "had its memory damaged",
+  disk_slow: "has a slow disk",
+  recording_paused: "paused its recording",
 };
 const LEVELS = { ok: "OK", warning: "Warning", critical: "Critical", unknown: "Unknown" };
 const PARTS = { aed: "AED", cabinet: "" };
@@ -106,6 +108,7 @@ export function troubles(unit, summary, now, timezone) {
   return [
     ...lasting.map((each) => fault(each, unit, summary, now, timezone).text),
     ...broken.map((each) => `${sensorName(each, summary)} does not work`),
+    ...(unit.online && unit.outbox?.trouble ? [`${unit.id} cannot write to its disk`] : []),
     ...(late ? [`${unit.id} is ${age(unit.outbox.oldest_age_s)} behind`] : []),
   ];
 }
@@ -117,6 +120,7 @@ export function unitFacts(unit, now, timezone) {
   return [
     `${online ? "Online" : online === null ? "Unknown" : "Offline"}, ${at}`,
     ...(outbox ? [outbox.depth ? `${plural(outbox.depth, "event")} waiting, ${age(outbox.oldest_age_s)}` : "Nothing waiting"] : []),
+    ...(outbox?.trouble ? [`Disk takes no events: ${outbox.trouble}`] : []),
     ...(outbox?.dropped ? [`${plural(outbox.dropped, "event")} given up`] : []),
     ...(missing ? [`${plural(missing, "event")} missing, asked for again`] : []),
     ...(lost ? [`${plural(lost, "event")} lost for good`] : []),
