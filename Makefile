@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BUILD_PACKAGES := gcc libc6-dev python3-dev python3-venv
-TEST_PACKAGES := chromium chromium-driver fonts-dejavu-core influxdb mosquitto nginx-light openssl sigrok-cli
+TEST_PACKAGES := chromium chromium-driver faketime fonts-dejavu-core influxdb mosquitto nginx-light openssl sigrok-cli strace
 CORE := setup.py $(wildcard edge/counting/*.py edge/counting/*.pxd)
 
 .PHONY: demo test bench lint docs pins clean

@@ -41,6 +41,8 @@ tried again, and do not keep the others from counting.
 With --record the raw signals of beam pairs and serial devices are kept in a ring of files; foyer replay DIR/SENSOR
 counts beams again as they were counted, also after crashes. A disk that is full pauses the recording, not the counting.
 
+foyer agent outbox list|show|export looks at what is kept in --state, also while the agent runs; see its --help.
+
 exit codes: 0 stopped or done; 1 something could not be stored or fed, or with --exit-when-done the collector refused an
 event; 2 bad input
 """
@@ -198,10 +200,19 @@ def _version() -> str:
         return "unknown"
 
 
+def look_at_outbox(argv: list[str]) -> int:
+    from edge.outboxcommand import run as run_command  # noqa: PLC0415 - no running unit needs it
+
+    return run_command(argv)
+
+
 def main(argv: list[str] | None = None, chips: Chips | None = None, clock: Clock | None = None) -> int:
     """Run the command line; its exit code. `chips` and `clock` stand in for the machine's."""
+    argv = sys.argv[1:] if argv is None else argv
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="foyer: %(message)s")
     try:
+        if argv[:1] == ["outbox"]:
+            return look_at_outbox(argv[1:])
         return run(parser().parse_args(argv), chips, clock)
     except FoyerError as error:
         print(f"foyer: {error}", file=sys.stderr)

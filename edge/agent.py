@@ -21,6 +21,8 @@ from firmware_cfg.wire import (
     Health,
     OutboxHealth,
     Reply,
+    Resend,
+    Resent,
     SensorHealth,
     WireModel,
 )
@@ -74,11 +76,12 @@ class SensorUp:
 
 @dataclass(frozen=True, slots=True)
 class UnitNoticed:
-    """The unit itself has something to say once, such as that its outbox was damaged."""
+    """The unit itself has something to say once, such as that its outbox was damaged. `active=False`: it is over."""
 
     fault: str
     detail: str
     count: int | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +120,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Execute:
-    """A command to carry out once its id is safely remembered; `refuse` answers where it cannot be carried out."""
+    """A command to carry out once its id is safely remembered: `resend`, or nothing but to answer.
 
-    command: Command
+    `answer` tells what came of it, `refuse` that it cannot be carried out.
+    """
+
+    id: str
+    resend: Resend | None = None
 
 
 Output = Draft | Message | Execute
@@ -186,9 +193,8 @@ class Agent:
             case SensorUp(sensor):
                 if self._down.pop(sensor, None) is not None:
                     yield self._fault(sensor, now.mark, {"fault": "sensor_unavailable", "active": False}, now)
-            case UnitNoticed(fault, detail, count):
-                fields = {"fault": fault, "detail": detail[:500], **({} if count is None else {"count": count})}
-                yield self._fault(UNIT_ITSELF, now.mark, fields, now)
+            case UnitNoticed():
+                yield self._fault(UNIT_ITSELF, now.mark, _said(event), now)
             case Minute():
                 yield self._health(event, now)
             case Tick(working):
@@ -197,13 +203,13 @@ class Agent:
             case CommandCame(payload):
                 yield from self._command(payload, now)
 
-    def answer(self, command: Command, reopened: int | None = None) -> Message:
+    def answer(self, command_id: str, resent: Resent | None = None) -> Message:
         """The reply to a command that was carried out."""
-        result: dict[str, Any] = {} if reopened is None else {"events": reopened}
-        return _message("reply", Reply(id=command.id, ok=True, result=result))
+        args = {} if resent is None else resent.model_dump(mode="json")
+        return _message("reply", Reply(id=command_id, ok=True, args=args))
 
     def refuse(self, command_id: str, why: str) -> Message:
-        return _message("reply", Reply(id=command_id, ok=False, error=why))
+        return _message("reply", Reply(id=command_id, ok=False, detail=why[:500]))
 
     # Events
 
@@ -291,7 +297,11 @@ class Agent:
                 version=self._settings.version,
                 sensors={name: self._sensor_health(name, sensor, now) for name, sensor in minute.sensors.items()},
                 outbox=OutboxHealth(
-                    depth=stats.open_, oldest_age_s=age_ns / NS_PER_S, dropped=stats.dropped, bytes=stats.bytes_
+                    depth=stats.open_,
+                    oldest_age_s=age_ns / NS_PER_S,
+                    dropped=stats.dropped,
+                    bytes=stats.bytes_,
+                    trouble=stats.trouble[:500],
                 ),
                 temperature_c=minute.temperature_c,
             ),
@@ -321,19 +331,24 @@ class Agent:
             return []  # delivered again; it was answered, or the unit died of it
         if command.expires_ns <= now.wall_ns:
             return [self.refuse(command.id, "it has expired")]
-        check = {"ping": _no_args, "resend": _resend_args}.get(command.name)
-        if check is None:
-            return [self.refuse(command.id, f"no command {command.name!r}; there are ping, resend")]
-        if why := check(command.args):
-            return [self.refuse(command.id, f"{command.name}: {why}")]
+        try:
+            execute = _checked(command)
+        except ValueError as error:
+            return [self.refuse(command.id, str(error))]
         self._commands = [*self._commands, command.id][-COMMANDS_REMEMBERED:]
-        return [Execute(command)]
+        return [execute]
 
 
 def _fields(noticed: Noticed, count: int) -> dict[str, Any]:
     line = {} if noticed.line is None else {"line": noticed.line}
     detail = {"detail": noticed.detail[:500]} if noticed.detail else {}
     return {"fault": noticed.fault, **line, **detail, "count": count}
+
+
+def _said(noticed: UnitNoticed) -> dict[str, Any]:
+    count = {} if noticed.count is None else {"count": noticed.count}
+    over = {} if noticed.active else {"active": False}
+    return {"fault": noticed.fault, "detail": noticed.detail[:500], **count, **over}
 
 
 def _message(channel: Channel, model: WireModel) -> Message:
@@ -350,12 +365,15 @@ def _id_of(payload: bytes) -> str:
     return known if isinstance(known, str) and 1 <= len(known) <= COMMAND_ID_MAX else ""
 
 
-def _no_args(args: dict[str, Any]) -> str:
-    return f"it takes no arguments, given were {', '.join(sorted(args))}" if args else ""
-
-
-def _resend_args(args: dict[str, Any]) -> str:
-    first, last = args.get("first"), args.get("last")
-    if type(first) is not int or type(last) is not int or not 1 <= first <= last:
-        return "it takes first and last, both sequence numbers from 1 on"
-    return ""
+def _checked(command: Command) -> Execute:
+    """What to do; raises ValueError, which says what is wrong with the command."""
+    if command.name == "ping":
+        if command.args:
+            raise ValueError(f"ping: it takes no arguments, given were {', '.join(sorted(command.args))}")
+        return Execute(command.id)
+    if command.name == "resend":
+        try:
+            return Execute(command.id, Resend.model_validate_json(json.dumps(command.args)))
+        except ValidationError as error:
+            raise ValueError(f"resend: {explain(error)[0]}") from error
+    raise ValueError(f"no command {command.name!r}; there are ping, resend")

@@ -6,6 +6,7 @@ import ctypes
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -54,11 +55,13 @@ def read(clock: Clock) -> Instant:
 class SystemClock:
     """The machine's own clocks; the boot id is the kernel's, so that monotonic times of two boots are told apart.
 
-    A `trusted` clock counts as synced whoever set it, as on a desk where recordings are fed.
+    A `trusted` clock counts as synced whoever set it, as on a desk where recordings are fed; else `ask` says whether it
+    is, and is asked once a second.
     """
 
-    def __init__(self, *, trusted: bool = False) -> None:
+    def __init__(self, *, trusted: bool = False, ask: Callable[[], bool] | None = None) -> None:
         self._trusted = trusted
+        self._ask = ask or _machine_synced
         try:
             self.boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         except OSError:
@@ -78,11 +81,15 @@ class SystemClock:
         now_ns = time.monotonic_ns()
         if now_ns - self._checked_ns >= _SYNC_CHECK_NS:
             self._checked_ns = now_ns
-            self._synced = Path("/run/systemd/timesync/synchronized").exists() or _kernel_synced()
+            self._synced = self._ask()
         return self._synced
 
     def real_s(self, duration_ns: int) -> float:
         return duration_ns / NS_PER_S
+
+
+def _machine_synced() -> bool:
+    return Path("/run/systemd/timesync/synchronized").exists() or _kernel_synced()
 
 
 def _kernel_synced() -> bool:

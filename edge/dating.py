@@ -110,6 +110,10 @@ class Dating:
             return boot.hint.wall_ns + mark.mono_ns - boot.hint.mono_ns, "unsynced"
         return self._between(mark) if ended else None
 
+    def order(self, boot: str) -> int:
+        """Which boot came first, as far as they are known."""
+        return list(self._boots).index(boot) if boot in self._boots else -1
+
     def zero(self, now: Instant) -> tuple[int, bool]:
         """The best that is known of UTC at the present boot's monotonic zero, and whether a time server vouches for it.
 

@@ -93,3 +93,5 @@ class OutboxStats:
     dropped: int
     bytes_: int
     oldest_open_ns: int | None = field(default=None)
+    trouble: str = ""
+    """Why it cannot be written now."""

@@ -14,53 +14,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.dating import Anchor, Dating
-from edge.drafts import Draft, Mark, OutboxStats
+from edge.drafts import Draft, Mark, OutboxStats, When
 from edge.dropping import DECLARATION, DROP_ORDER, Dropped, drop_open, drop_settled
 from edge.errors import StateError
+from edge.leftovers import Leftovers
+from edge.outboxreader import rendered
+from edge.resending import reopen
+from edge.tables import SCHEMA_VERSION, TABLES
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
+from firmware_cfg.wire import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from edge.clock import Instant
+    from edge.outboxreader import Kept
+    from firmware_cfg.wire import Resent
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 KEEP_ACKED_NS = 7 * 24 * 3600 * NS_PER_S
 PURGE_EVERY_NS = 3600 * NS_PER_S
 ANCHORS_MAX = 2000
+"""Some six a boot are kept."""
+_SPARE_ANCHORS = f"""
+DELETE FROM anchor WHERE id NOT IN (
+    SELECT min(id) FROM anchor GROUP BY boot, source UNION SELECT max(id) FROM anchor GROUP BY boot, source
+) OR boot NOT IN (SELECT boot FROM event WHERE t_ns IS NULL)
+AND id < (SELECT id FROM anchor ORDER BY id DESC LIMIT 1 OFFSET {ANCHORS_MAX})
+"""  # noqa: S608 - a number
 DECLARATION_BYTES = 512
 """At most, in its table and the indices."""
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS memo (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS anchor (
-    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, mono_ns INTEGER NOT NULL, wall_ns INTEGER NOT NULL, source TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS event (
-    rank INTEGER NOT NULL,              -- what is dropped first lies together, so that dropping it frees pages
-    seq INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    sensor TEXT NOT NULL,
-    status INTEGER NOT NULL DEFAULT 0,  -- 0 open, 1 the collector has it, 2 the collector refused it
-    t_ns INTEGER,                       -- NULL until dated; never changed afterwards
-    clock TEXT,
-    boot TEXT,
-    mono_ns INTEGER,
-    made_ns INTEGER NOT NULL,           -- the wall clock, right or wrong, when it was stored
-    settled_ns INTEGER,
-    reason TEXT,
-    body TEXT NOT NULL,
-    PRIMARY KEY (rank, seq)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS event_seq ON event (seq);
-CREATE UNIQUE INDEX IF NOT EXISTS event_time ON event (sensor, kind, t_ns) WHERE t_ns IS NOT NULL;
-CREATE INDEX IF NOT EXISTS event_sendable ON event (seq) WHERE status = 0 AND t_ns IS NOT NULL;
-CREATE INDEX IF NOT EXISTS event_undated ON event (boot, seq) WHERE t_ns IS NULL;
-CREATE INDEX IF NOT EXISTS event_settled ON event (status, settled_ns) WHERE status <> 0;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +91,10 @@ class EventFile:
             boots = self._db.execute("SELECT DISTINCT boot FROM event WHERE t_ns IS NULL")
             self._undated_boots: set[str] = {boot for (boot,) in boots}
             self._dated_boots: set[str] = set()
+            if "last_boot" in meta:
+                self.record(Anchor(meta["last_boot"], meta["last_mono_ns"], 0, "clock"))
             self.dating = Dating(self._anchors())
+            self.leftovers = Leftovers(self._db)
             self._db.execute("COMMIT")
         except BaseException:
             self._db.close()
@@ -128,6 +115,7 @@ class EventFile:
         self._kept = self.next_seq, self.dropped
         self._undated_boots -= self._dated_boots
         self._dated_boots.clear()
+        self.leftovers.refresh()
 
     def rollback(self) -> None:
         if self._db.in_transaction:
@@ -151,20 +139,36 @@ class EventFile:
 
     def insert(self, draft: Draft, now: Instant) -> None:
         body = json.dumps(draft.body(), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        when = draft.when
+        self._insert(draft.kind, draft.sensor, draft.when, body, now.wall_ns, now)
+
+    def insert_undated(self, event: Kept, now: Instant) -> None:
+        """An event of another file that was never published: it gets a number of this one."""
+        body = json.dumps(event.body, separators=(",", ":"), ensure_ascii=False)
+        kind = event.body["kind"]
+        self._insert(kind, event.sensor, Mark(str(event.boot), event.mono_ns or 0), body, event.made_ns, now)
+
+    def adopt(self, memos: Mapping[str, str], anchors: Iterable[Anchor]) -> None:
+        """Go on from the memos and anchors of another file; for a file that is new."""
+        self._db.executemany("INSERT OR REPLACE INTO memo (key, value) VALUES (?, ?)", memos.items())
+        self.memos.update(memos)
+        for anchor in anchors:
+            self.record(anchor)
+        self.dating = Dating(self._anchors())
+
+    def _insert(self, kind: Kind, sensor: str, when: When, body: str, made_ns: int, now: Instant) -> None:
         mark = when if isinstance(when, Mark) else None
         t_ns, clock = (when, "synced") if isinstance(when, int) else self.dating.utc(when, now) or (None, None)
         if t_ns is not None:
-            t_ns = self._unique(draft.sensor, draft.kind, t_ns)
+            t_ns = self._unique(sensor, kind, t_ns)
         elif mark:
             self._undated_boots.add(mark.boot)
             self._dated_boots.discard(mark.boot)
-        rank = DROP_ORDER.index(draft.kind)
+        rank = DROP_ORDER.index(kind)
         boot, mono_ns = (mark.boot, mark.mono_ns) if mark else (None, None)
         self._db.execute(
             "INSERT INTO event (rank, seq, kind, sensor, t_ns, clock, boot, mono_ns, made_ns, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (rank, self.next_seq, draft.kind, draft.sensor, t_ns, clock, boot, mono_ns, now.wall_ns, body),
+            (rank, self.next_seq, kind, sensor, t_ns, clock, boot, mono_ns, made_ns, body),
         )
         self.next_seq += 1
 
@@ -174,6 +178,11 @@ class EventFile:
         changed = {key: text for key, text in texts.items() if self.memos.get(key) != text}
         self._db.executemany("INSERT OR REPLACE INTO memo (key, value) VALUES (?, ?)", changed.items())
         return changed
+
+    def mark(self, now: Instant) -> None:
+        """This boot lasted until now at least: what comes after it is not dated before."""
+        self._put("last_boot", now.boot)
+        self._put("last_mono_ns", now.mono_ns)
 
     def record(self, anchor: Anchor) -> None:
         self.change(
@@ -190,7 +199,7 @@ class EventFile:
 
     def date(self, now: Instant) -> None:
         """Date what has waited for its boot to be dated; from then on it can be sent and is never dated again."""
-        for boot in self._undated_boots - self._dated_boots:
+        for boot in sorted(self._undated_boots - self._dated_boots, key=self.dating.order):
             if self.dating.utc(Mark(boot, 0), now) is None:
                 continue
             rows = self._db.execute(
@@ -205,21 +214,33 @@ class EventFile:
 
     # Out
 
-    def window(self, limit: int) -> list[int]:
+    def window(self, epoch: str, limit: int) -> list[int]:
+        if epoch != self.epoch:
+            return self.leftovers.window(epoch, limit)
         rows = self._db.execute(
             "SELECT seq FROM event WHERE status = 0 AND t_ns IS NOT NULL ORDER BY seq LIMIT ?", (limit,)
         )
         return [seq for (seq,) in rows]
 
-    def load(self, seqs: Sequence[int]) -> list[Stored]:
+    def load(self, epoch: str, seqs: Sequence[int]) -> list[Stored]:
+        if epoch != self.epoch:
+            return [Stored(seq, _checked(seq, text)) for seq, text in self.leftovers.load(epoch, seqs)]
         marks = ",".join("?" * len(seqs))
         rows = self._db.execute(
             f"SELECT seq, t_ns, clock, body FROM event WHERE seq IN ({marks}) ORDER BY seq",  # noqa: S608 - marks only
             seqs,
         )
-        return [
-            Stored(seq, f'{{"seq":{seq},"t_ns":{t_ns},"clock":"{clock}",{body[1:]}') for seq, t_ns, clock, body in rows
-        ]
+        return [Stored(seq, _checked(seq, rendered(seq, t_ns, clock, body))) for seq, t_ns, clock, body in rows]
+
+    def settle_leftovers(self, epoch: str, ranges: Iterable[tuple[int, int]]) -> None:
+        self.begin()
+        for first, last in ranges:
+            self.leftovers.settle(epoch, first, last)
+
+    def reopen(self, epoch: str, ranges: Iterable[tuple[int, int]]) -> Resent:
+        """Open again what is held in these ranges, which are in order and apart; what is not is gone for ever."""
+        self.begin()
+        return reopen(self._db, ranges) if epoch == self.epoch else self.leftovers.held(epoch, ranges)
 
     def stats(self) -> OutboxStats:
         settled = dict(
@@ -230,7 +251,7 @@ class EventFile:
         return OutboxStats(
             epoch=self.epoch,
             max_seq=self.next_seq - 1,
-            open_=sendable + undated,
+            open_=sendable + undated + self.leftovers.count(),
             undated=undated,
             acked=settled.get(1, 0),
             rejected=settled.get(2, 0),
@@ -255,16 +276,16 @@ class EventFile:
         return self._used_pages() / self._pages_max
 
     def trim(self, now: Instant) -> None:
-        """Forget acked events after seven days; where the bound is reached, acked ones at once and then open ones."""
+        """Forget acked events after a week; where the bound is reached, acked ones at once and then open ones."""
         if self._purged_ns is None or now.mono_ns - self._purged_ns >= PURGE_EVERY_NS:
             self._purged_ns = now.mono_ns
-            oldest_ns = self.dating.wall_ns(now) - KEEP_ACKED_NS
-            self._db.execute("DELETE FROM event WHERE status <> 0 AND status = 1 AND settled_ns < ?", (oldest_ns,))
+            self._purge(now)
         if self._used_pages() <= self._pages_max:
             return
         target = self._pages_max - max(4, self._pages_max // 100)
         while self._used_pages() > target and drop_settled(self._db):
             pass
+        self._drop_leftovers(target, now)
         lost, ranges = drop_open(
             self._db,
             lambda declarations: self._used_pages() + declarations * DECLARATION_BYTES // self._page_bytes > target,
@@ -272,6 +293,24 @@ class EventFile:
         if lost:
             self.dropped += len(lost)
             self._declare(ranges, json.loads(lost[0][1])["hub"], now)
+
+    def _purge(self, now: Instant) -> None:
+        """What the collector has had for a week by its clock and by ours: either may be set wrong for a while."""
+        latest_ns = self._db.execute("SELECT max(settled_ns) FROM event WHERE status = 1").fetchone()[0] or 0
+        oldest_ns = min(latest_ns, self.dating.wall_ns(now)) - KEEP_ACKED_NS
+        self._db.execute("DELETE FROM event WHERE status = 1 AND settled_ns < ?", (oldest_ns,))
+        self._db.execute(_SPARE_ANCHORS)
+
+    def _drop_leftovers(self, target: int, now: Instant) -> None:
+        gone: list[tuple[str, int, str]] = []
+        while self._used_pages() > target and (some := self.leftovers.drop()):
+            gone += some
+        if gone:
+            self.dropped += len(gone)
+            where = f"from {gone[0][0]}/{gone[0][1]} to {gone[-1][0]}/{gone[-1][1]}"
+            log.error("the outbox is full: %d events of one that was set aside were dropped, %s", len(gone), where)
+            fields = {"fault": DECLARATION, "detail": f"of an outbox that was set aside, {where}", "count": len(gone)}
+            self.insert(Draft("fault", Mark(now.boot, now.mono_ns), json.loads(gone[0][2])["hub"], fields), now)
 
     def _used_pages(self) -> int:
         pages: int = self._db.execute("PRAGMA page_count").fetchone()[0]
@@ -306,7 +345,7 @@ class EventFile:
         if version > SCHEMA_VERSION:
             raise sqlite3.OperationalError(f"version {version} of this program wrote it; this is {SCHEMA_VERSION}")
         if version < SCHEMA_VERSION:
-            self._db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+            self._db.executescript(f"BEGIN IMMEDIATE;{TABLES}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
 
     def _check_owner(self, owner: str, unit: str) -> None:
         """A folder of before there was such a check belongs to who comes first."""
@@ -319,16 +358,12 @@ class EventFile:
             raise sqlite3.DatabaseError("its pages do not fit together")
 
     def _anchors(self) -> list[Anchor]:
-        self._db.execute(
-            "DELETE FROM anchor WHERE id < (SELECT max(id) FROM anchor) - ? "
-            "AND boot NOT IN (SELECT boot FROM event WHERE t_ns IS NULL)",
-            (ANCHORS_MAX,),
-        )
+        self._db.execute(_SPARE_ANCHORS)
         rows = self._db.execute("SELECT boot, mono_ns, wall_ns, source FROM anchor ORDER BY id")
         anchors = [Anchor(*row) for row in rows]
         # A boot lasted at least until its last event.
         known = {anchor.boot for anchor in anchors}
-        ends = self._db.execute("SELECT boot, max(mono_ns) FROM event WHERE t_ns IS NULL GROUP BY boot")
+        ends = self._db.execute("SELECT boot, max(mono_ns) FROM event WHERE t_ns IS NULL GROUP BY boot").fetchall()
         return anchors + [Anchor(boot, mono_ns, 0, "clock") for boot, mono_ns in ends if boot in known]
 
     def _put(self, key: str, value: str | int) -> None:
@@ -345,3 +380,12 @@ class EventFile:
                 break
             t_ns += 1
         return t_ns
+
+
+def _checked(seq: int, text: str) -> str:
+    """A body that the disk has garbled would spoil the message it goes in, for ever."""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"event {seq} is garbled") from error
+    return text

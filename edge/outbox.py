@@ -6,6 +6,7 @@ forget (`memos`): after a crash neither is ahead of the other. Only what is comm
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -17,6 +18,8 @@ from edge.drafts import Draft, OutboxStats
 from edge.dropping import DROP_ORDER
 from edge.errors import StateError
 from edge.eventfile import EventFile, OutboxSettings, Stored
+from edge.resending import merged
+from edge.setaside import salvage, set_aside
 from firmware_cfg.times import NS_PER_S
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from edge.clock import Instant
     from edge.dating import Anchor, Dating
+    from firmware_cfg.wire import Resent
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,8 @@ class Outbox:
         self._set_aside: list[str] = []
         self._damage: sqlite3.DatabaseError | None = None
         """Why the file is out of use, until it is replaced."""
+        self._aside: Path | None = None
+        """Where a damaged file was put that has no successor yet."""
         self._touched_ns: int | None = None
         self._last_commit_ns = now.mono_ns - self.settings.commit_ns
         self._retry_ns: int | None = None
@@ -74,6 +80,11 @@ class Outbox:
     @property
     def epoch(self) -> str:
         return self._file.epoch
+
+    @property
+    def epochs(self) -> list[str]:
+        """Whose events are to be sent: its own, and before it those of outboxes that were set aside."""
+        return [*self._file.leftovers.epochs, self.epoch]
 
     @property
     def dating(self) -> Dating:
@@ -118,6 +129,7 @@ class Outbox:
                 file.insert(draft, now)
             changed = file.put_memos(memos)
             file.date(now)
+            file.mark(now)
             file.dropped += self._forgotten
             file.trim(now)
             file.commit()
@@ -134,12 +146,22 @@ class Outbox:
         return True
 
     def settle(
-        self, done: Iterable[tuple[int, int]], rejected: Iterable[tuple[int, str]], wall_ns: int, now: Instant
+        self,
+        epoch: str,
+        done: Iterable[tuple[int, int]],
+        rejected: Iterable[tuple[int, str]],
+        wall_ns: int,
+        now: Instant,
     ) -> int:
         """The collector's word: `done` events may be forgotten, `rejected` ones are kept and not sent again.
 
         How many were rejected that were open until now.
         """
+        if epoch != self.epoch:
+            numbers = [*done, *((seq, seq) for seq, _ in rejected)]
+            self._try(lambda: self._file.settle_leftovers(epoch, numbers), now, instead=None)
+            self.touch(now)
+            return 0
         to = (
             "UPDATE event SET status = ?, reason = ?, settled_ns = ? "
             "WHERE seq BETWEEN ? AND ? AND status = 0 AND t_ns IS NOT NULL"
@@ -149,10 +171,10 @@ class Outbox:
             self._change(now, to, 1, None, wall_ns, first, last)
         return refused
 
-    def reopen(self, first: int, last: int, now: Instant) -> int:
-        """Open events again that the collector had; how many there still were."""
-        to = "UPDATE event SET status = 0, reason = NULL, settled_ns = NULL WHERE seq BETWEEN ? AND ? AND status <> 0"
-        return self._change(now, to, first, last)
+    def reopen(self, epoch: str, ranges: Iterable[tuple[int, int]], now: Instant) -> Resent | None:
+        """Open events again that the collector had; None where the file cannot be read now."""
+        self.touch(now)
+        return self._try(lambda: self._file.reopen(epoch, list(merged(ranges))), now, instead=None)
 
     def observe(self, now: Instant) -> None:
         """Look at the clock: events that waited for it are dated by the next commit."""
@@ -171,19 +193,24 @@ class Outbox:
         text = self._file.memos.get(key)
         return None if text is None else json.loads(text)
 
-    def window(self, limit: int, now: Instant) -> list[int]:
-        """The oldest open events that have a date, at most `limit`."""
-        return self._try(lambda: self._file.window(limit), now, instead=[])
+    def window(self, epoch: str, limit: int, now: Instant) -> list[int]:
+        """The oldest open events of an epoch that have a date, at most `limit`."""
+        return self._try(lambda: self._file.window(epoch, limit), now, instead=[])
 
-    def load(self, seqs: Sequence[int], now: Instant) -> list[Stored]:
+    def load(self, epoch: str, seqs: Sequence[int], now: Instant) -> list[Stored]:
         """The events of these numbers, oldest first."""
-        return self._try(lambda: self._file.load(seqs), now, instead=[])
+        return self._try(lambda: self._file.load(epoch, seqs), now, instead=[])
 
     def stats(self, now: Instant) -> OutboxStats:
         """What it holds; as far as is known where the file cannot be read."""
         unread = OutboxStats(self.epoch, self._file.next_seq - 1, 0, 0, 0, 0, self._file.dropped, 0)
         stats = self._try(self._file.stats, now, instead=unread)
-        return replace(stats, open_=stats.open_ + len(self._pending), dropped=stats.dropped + self._forgotten)
+        return replace(
+            stats,
+            open_=stats.open_ + len(self._pending),
+            dropped=stats.dropped + self._forgotten,
+            trouble=self.trouble,
+        )
 
     def fullness(self, now: Instant) -> float:
         """The part of the bound that is in use; from 1.0 on the oldest events are dropped."""
@@ -263,16 +290,19 @@ class Outbox:
 
     def _replace(self, now: Instant, error: Exception) -> None:
         """Set a damaged file aside for people to look at, and begin a new epoch."""
-        if hasattr(self, "_file"):
-            self._file.close()
-        aside = f"{self._path.name}.damaged-{now.wall_ns}"
-        for suffix in ("", "-wal", "-shm"):
-            file = self._path.with_name(self._path.name + suffix)
-            if file.exists():
-                file.rename(file.with_name(aside + suffix))
+        if self._aside is None:
+            if hasattr(self, "_file"):
+                with contextlib.suppress(sqlite3.Error):
+                    self._file.close()
+            self._aside = set_aside(self._path, now)
         self._file = EventFile(self._path, self._unit, self.settings)
-        self._damage = None
-        sentence = f"the outbox was damaged ({error}); set aside as {aside}, a new one begun"
+        aside, self._aside, self._damage = self._aside, None, None
+        try:
+            kept = salvage(aside, self._file, now)
+        except sqlite3.Error as refused:
+            self._file.rollback()
+            kept = f"what it holds could not be taken over ({refused})"
+        sentence = f"the outbox was damaged ({error}); set aside as {aside.name}, a new one begun; {kept}"
         log.error("%s", sentence)
         self._set_aside.append(sentence)
         self.observe(now)
@@ -281,4 +311,4 @@ class Outbox:
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether the file itself is broken, rather than the disk unwilling."""
-    return not isinstance(error, sqlite3.OperationalError)
+    return not isinstance(error, sqlite3.OperationalError) or "Could not decode" in str(error)

@@ -28,16 +28,17 @@ from edge.agent import (
     UnitNoticed,
 )
 from edge.clock import Clock, Instant, read
-from edge.delivery import IN_FLIGHT_MAX, Delivery, batches
+from edge.diskwatch import DiskWatch
+from edge.dispatch import Dispatch
 from edge.drafts import Draft, OutboxStats
 from edge.errors import SensorError
-from edge.link import Connected, Disconnected, Identity, Link, Received
+from edge.link import Connected, Disconnected, Happening, Identity, Link, Received
 from edge.outbox import Outbox, OutboxSettings
 from edge.sensors.base import Chips, Driver, Surroundings
 from edge.sensors.kinds import make
 from edge.sensors.taps import Tap, Taps
 from firmware_cfg.load import Fleet
-from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
+from firmware_cfg.times import NS_PER_S, to_rfc3339
 from firmware_cfg.wire import Ack
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 HEALTH_EVERY_NS = 60 * NS_PER_S
 LOOK_EVERY_NS = NS_PER_S
 REOPEN_NS = (5 * NS_PER_S, 300 * NS_PER_S)
-REFUSED_RETRY_NS = 200 * NS_PER_MS
 FULLNESS_MAX = 0.8
 """What can wait, such as a recording, waits while the outbox is fuller than this."""
 
@@ -110,13 +110,14 @@ class Unit:
         self._taps = settings.taps
         self._taps.resume(self._outbox.memo("recorder"), now, self._outbox.dating.zero(now))
         self._agent = self._new_agent()
-        self._delivery = Delivery()
-        self._epoch = self._outbox.epoch
+        self._dispatch = Dispatch(
+            settings.unit, self._outbox, lambda payload: self._publish(Message("events", payload))
+        )
         self._session: str | None = None
+        self._disk = DiskWatch()
         self._started_ns = now.mono_ns
         self._health_ns = now.mono_ns
         self._look_ns = now.mono_ns
-        self._refused_ns: int | None = None
         self._dropped_incoming = 0
         self.rejected = 0
         """How many events the collector has refused since this began."""
@@ -134,18 +135,8 @@ class Unit:
     def _step(self) -> int:
         now = read(self._clock)
         for happening in self._link.poll():
-            match happening:
-                case Connected(session):
-                    self._session = session
-                    self._delivery.connected()
-                    self._health_ns = now.mono_ns
-                case Disconnected():
-                    self._session = None
-                case Received("ack", payload):
-                    self._acked(payload, now)
-                case Received("cmd", payload):
-                    self._do(CommandCame(payload), now)
-        if now.mono_ns >= self._look_ns:
+            self._happened(happening, now)
+        if now.mono_ns >= self._look_ns or self._outbox.dating.is_set(now):
             self._look_around(now)
         for sensor in self._sensors:
             self._poll(sensor, now)
@@ -155,8 +146,22 @@ class Unit:
         due_ns = self._outbox.due_ns
         if due_ns is not None and now.mono_ns >= due_ns:
             self._commit(now)
-        self._deliver(now)
+        if self._session is not None:
+            self._dispatch.send(now)
         return self._next_ns(now)
+
+    def _happened(self, happening: Happening, now: Instant) -> None:
+        match happening:
+            case Connected(session):
+                self._session = session
+                self._dispatch.connected()
+                self._health_ns = now.mono_ns
+            case Disconnected():
+                self._session = None
+            case Received("ack", payload):
+                self._acked(payload, now)
+            case Received("cmd", payload):
+                self._do(CommandCame(payload), now)
 
     def run(self, done: Callable[[], bool] = lambda: False) -> None:
         """Step until `stop` is called or `done` says so."""
@@ -203,7 +208,8 @@ class Unit:
     def idle(self) -> bool:
         """Whether every recording was fed to its end and no event that has a date waits for its ack."""
         now = read(self._clock)
-        return self.fed and self._outbox.due_ns is None and not self._outbox.window(1, now)
+        waiting = any(self._outbox.window(epoch, 1, now) for epoch in self._outbox.epochs)
+        return self.fed and self._outbox.due_ns is None and not waiting
 
     # Inside
 
@@ -246,18 +252,21 @@ class Unit:
                     self._outbox.append(output, now)
                 case Message():
                     self._publish(output)
-                case Execute(command):
-                    self._execute(command, now)
+                case Execute():
+                    self._execute(output, now)
 
-    def _execute(self, command: Any, now: Instant) -> None:
-        """Only `resend` changes anything; its id is on disk before it does."""
+    def _execute(self, what: Execute, now: Instant) -> None:
+        """The id is on disk before anything is changed."""
         if not self._commit(now):
-            self._publish(self._agent.refuse(command.id, "the unit's disk does not take it"))
+            self._publish(self._agent.refuse(what.id, f"the unit's disk does not take it ({self._outbox.trouble})"))
             return
-        reopened = None
-        if command.name == "resend":
-            reopened = self._outbox.reopen(command.args["first"], command.args["last"], now)
-        self._publish(self._agent.answer(command, reopened))
+        resent = None
+        if what.resend is not None:
+            resent = self._outbox.reopen(what.resend.epoch, what.resend.ranges, now)
+            if resent is None:
+                self._publish(self._agent.refuse(what.id, "the unit's outbox cannot be read"))
+                return
+        self._publish(self._agent.answer(what.id, resent))
 
     def _publish(self, message: Message) -> bool:
         return self._link.publish(self._identity().topic(message.channel), message.payload)
@@ -270,6 +279,12 @@ class Unit:
         self._outbox.observe(now)
         working = (sensor.driver for sensor in self._sensors if sensor.open_)
         self._do(Tick(frozenset(driver.name for driver in working if driver.stats().ok)), now)
+        if bool(self._outbox.trouble) != self._disk.refuses:
+            self._health_ns = now.mono_ns
+        if sentence := self._disk.looked(self._outbox.trouble, now.mono_ns):
+            self._do(UnitNoticed("outbox_unwritable", sentence, active=False), now)
+        if sentence := self._disk.slow(now.mono_ns):
+            self._do(UnitNoticed("disk_slow", sentence), now)
         for sentence in self._outbox.take_set_aside():
             self._do(UnitNoticed("outbox_damaged", sentence), now)
         for sentence in self._taps.look(now, self._outbox.dating.zero(now)):
@@ -342,7 +357,10 @@ class Unit:
         return {**memos, "agent": self._agent.memo(), "recorder": self._taps.memo()}
 
     def _commit(self, now: Instant) -> bool:
-        return self._outbox.commit(now, self._memos())
+        began_ns = self._clock.monotonic_ns()
+        stored = self._outbox.commit(now, self._memos())
+        self._disk.stored(self._clock.monotonic_ns() - began_ns)
+        return stored
 
     def _minute(self, session: str, now: Instant) -> Minute:
         sensors = {sensor.driver.name: sensor.driver.stats() for sensor in self._sensors}
@@ -355,35 +373,18 @@ class Unit:
             log.warning("an ack cannot be read: %s", error.errors()[0]["msg"])
             return
         self._outbox.collector_says(ack.now_ns, now)
-        if ack.epoch != self._outbox.epoch:
+        if ack.epoch not in self._outbox.epochs:
             return
         for seq, reason in ack.rejected:
             log.warning("the collector refused event %d: %s", seq, reason)
             self.first_reason = self.first_reason or reason
-        self.rejected += self._outbox.settle(ack.done, ack.rejected, ack.now_ns, now)
-        self._delivery.settled(ack.done, ack.rejected)
-
-    def _deliver(self, now: Instant) -> None:
-        if self._epoch != self._outbox.epoch:
-            self._epoch = self._outbox.epoch
-            self._delivery.connected()
-        if self._session is None or (self._refused_ns is not None and now.mono_ns < self._refused_ns):
-            return
-        self._refused_ns = None
-        chosen = self._delivery.choose(self._outbox.window(IN_FLIGHT_MAX, now), now.mono_ns)
-        events = ((event.seq, event.text) for event in self._outbox.load(chosen, now)) if chosen else ()
-        topic = self._identity().topic("events")
-        sent_ns = max(0, self._outbox.dating.wall_ns(now))
-        for seqs, payload in batches(self._settings.unit, self._epoch, events, sent_ns):
-            if not self._link.publish(topic, payload):
-                self._refused_ns = now.mono_ns + REFUSED_RETRY_NS
-                return
-            self._delivery.sent(seqs, now.mono_ns)
+        self.rejected += self._outbox.settle(ack.epoch, ack.done, ack.rejected, ack.now_ns, now)
+        self._dispatch.settled(ack.epoch, ack.done, ack.rejected)
 
     def _next_ns(self, now: Instant) -> int:
         times: list[int | None] = [self._look_ns, self._outbox.due_ns]
         if self._session:
-            times += [self._health_ns, self._delivery.due_ns(), self._refused_ns]
+            times += [self._health_ns, self._dispatch.due_ns()]
         held_back = self._held_back(now)
         for sensor in self._sensors:
             if not (sensor.driver.can_wait and held_back):

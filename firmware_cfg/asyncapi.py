@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from firmware_cfg.wire import BATCH_BYTES_MAX, CHANNEL_MODELS, VERSION, Channel
+from firmware_cfg.wire import ARGS_MODELS, BATCH_BYTES_MAX, CHANNEL_MODELS, VERSION, Channel
 
 _SENDER: dict[Channel, str] = {
     "events": "unit",
@@ -27,9 +27,8 @@ _SENDER: dict[Channel, str] = {
 
 def json_schema() -> dict[str, Any]:
     """Every message as JSON Schema 2020-12 under `$defs`."""
-    _, schema = models_json_schema(
-        [(model, "validation") for model in CHANNEL_MODELS.values()], title="Foyer's messages", by_alias=True
-    )
+    models = [*CHANNEL_MODELS.values(), *ARGS_MODELS]
+    _, schema = models_json_schema([(model, "validation") for model in models], title="Foyer's messages", by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

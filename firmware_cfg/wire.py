@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
 
 VERSION: Literal[1] = 1
 BATCH_EVENTS_MAX = 200
 BATCH_BYTES_MAX = 64 * 1024
+RANGES_MAX = 1000
 T_NS_MAX = 2**63 - 1
 
 NAME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -169,10 +170,13 @@ class SensorHealth(WireModel):
 
 
 class OutboxHealth(WireModel):
+    """`trouble`: why events cannot be stored now and wait in memory, in one sentence."""
+
     depth: Count
     oldest_age_s: Annotated[float, Field(ge=0)] = 0.0
     dropped: Count = 0
     bytes: Count = 0
+    trouble: Annotated[str, Field(max_length=500)] = ""
 
 
 class Health(WireModel):
@@ -201,17 +205,53 @@ class State(WireModel):
 
 
 class Command(WireModel):
+    """What a collector asks of a unit, once by `id`: `ping` without `args`, or `resend` with those of `Resend`.
+
+    It is never retained. A unit that gets it after `expires_ns` refuses it, and one that had the same `id` before is
+    silent.
+    """
+
+    v: Literal[1] = VERSION
     id: Annotated[str, Field(min_length=1, max_length=64)]
     expires_ns: Nanoseconds
     name: Annotated[str, Field(min_length=1, max_length=64)]
     args: dict[str, Any] = {}
 
 
+class Resend(WireModel):
+    """The `args` of `resend`: ranges of `seq`, first to last, of an outbox `epoch`; what is left comes again."""
+
+    epoch: Epoch
+    ranges: Annotated[list[tuple[Sequence, Sequence]], Field(min_length=1, max_length=RANGES_MAX)]
+
+    @field_validator("ranges")
+    @classmethod
+    def _in_order(cls, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        for first, last in ranges:
+            if first > last:
+                raise ValueError(f"the range {first} to {last} runs backwards")
+        return ranges
+
+
+class Resent(WireModel):
+    """The `args` of the reply to `resend`.
+
+    `events` come again. `gone` will never come: the unit does not hold them any more, or never did. Of more than
+    `RANGES_MAX` such ranges these are the first.
+    """
+
+    events: Count
+    gone: Annotated[list[tuple[Sequence, Sequence]], Field(max_length=RANGES_MAX)] = []
+
+
 class Reply(WireModel):
+    """Whether the command `id` was carried out, in `detail` why not, and in `args` what came of it (see `Resent`)."""
+
+    v: Literal[1] = VERSION
     id: Annotated[str, Field(min_length=1, max_length=64)]
     ok: bool
-    result: dict[str, Any] = {}
-    error: str = ""
+    detail: Annotated[str, Field(max_length=500)] = ""
+    args: dict[str, Any] = {}
 
 
 class RecordingChunk(WireModel):
@@ -232,6 +272,8 @@ CHANNEL_MODELS: dict[Channel, type[WireModel]] = {
     "reply": Reply,
     "recording": RecordingChunk,
 }
+ARGS_MODELS: tuple[type[WireModel], ...] = (Resend, Resent)
+"""What travels as `args` of commands and replies."""
 
 _TOPIC = re.compile(r"foyer/v1/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/([a-z]{1,16})")
 

@@ -350,9 +350,7 @@ class Bodies:
         if bounded or kind == UNSEEN:
             self.width_sd_s[body] = _WIDTH_SD_M / speed
 
-    def _measure(
-        self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int
-    ) -> int:
+    def _measure(self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> int:
         """The kind of body that made the edges `seen` of a pulse of its first beam and one of its second; 0 if none can.
 
         Leaves lag, width and centre in `m_…`; `m_fit` is the density of what is seen but for these, and `m_loose` the

@@ -251,6 +251,7 @@ class Door:
         door.wake_ns = door.health.deadline_ns
         return door
 
+
 def _packed(column: Any, typecode: str) -> bool:
     """Whether a column's buffer holds just that type, one after the other."""
     if isinstance(column, array):

@@ -363,7 +363,11 @@ class Search:
             if at == scene.open[line] or bodies.mask[body] & bits == bits or mask & bits != bits:
                 continue
             wide_s = width_s
-            variance = _COVER_SD_S * _COVER_SD_S + self.jitter_s * self.jitter_s + bodies.width_sd_s[body] * bodies.width_sd_s[body]
+            variance = (
+                _COVER_SD_S * _COVER_SD_S
+                + self.jitter_s * self.jitter_s
+                + bodies.width_sd_s[body] * bodies.width_sd_s[body]
+            )
             place = parent
             while place > _ROOT:
                 theirs = 2 * self.body[place] + line

@@ -228,9 +228,7 @@ class Window:
             return True
         search, groups = self.search, self.groups
         scene = search.scene
-        scene.take(
-            self.rises, self.falls, self.waiting, -1 if full else self.open0_ns, -1 if full else self.open1_ns
-        )
+        scene.take(self.rises, self.falls, self.waiting, -1 if full else self.open0_ns, -1 if full else self.open1_ns)
         line0 = scene.line0
         if line0:
             near0 = self.recent_out.show(search, RECENT0, scene.origin_ns)

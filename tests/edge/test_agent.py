@@ -116,15 +116,14 @@ def test_a_long_sentence_fits_the_wire(settings: AgentSettings) -> None:
 
 def test_a_command_is_executed_once_however_often_it_comes(settings: AgentSettings) -> None:
     agent = Agent(settings)
-    payload = (
-        Command(id="c", expires_ns=T0_NS + 1, name="resend", args={"first": 1, "last": 9}).model_dump_json().encode()
-    )
+    args = {"epoch": "0" * 16, "ranges": [[1, 9]]}
+    payload = Command(id="c", expires_ns=T0_NS + 1, name="resend", args=args).model_dump_json().encode()
     assert isinstance(only(agent.handle(CommandCame(payload), now())), Execute)
     assert agent.handle(CommandCame(payload), now()) == []
     assert Agent(settings, agent.memo()).handle(CommandCame(payload), now()) == []
     refused = only(Agent(settings).handle(CommandCame(payload), now(1)))
     assert isinstance(refused, Message)
-    assert json.loads(refused.payload) == {"id": "c", "ok": False, "result": {}, "error": "it has expired"}
+    assert json.loads(refused.payload) == {"v": 1, "id": "c", "ok": False, "detail": "it has expired", "args": {}}
 
 
 def test_the_memory_of_commands_is_bounded(settings: AgentSettings) -> None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import paho.mqtt.client as mqtt
 import pytest
+from agent_rig import T0_NS, Collector, compared, expected, unit, write_trace
 from edge_rig import HUB, SECOND_SENSOR, fleet_of
-from house import FoyerProcess, replay, wait_until
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from house import replay, wait_until
 
 from edge.__main__ import locked, main
-from firmware_cfg.times import NS_PER_MS, NS_PER_S, from_rfc3339
-from firmware_cfg.wire import parse_topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,57 +19,7 @@ if TYPE_CHECKING:
 
     from servers import Mosquitto
 
-T0 = "2026-03-02T09:00:00Z"
-T0_NS = from_rfc3339(T0)
 PEOPLE = 300
-
-
-class Collector:
-    """What a collector does, as little as possible: it stores by identity and says so, and keeps all it was sent."""
-
-    def __init__(self, port: int) -> None:
-        self.events: dict[tuple[str, int], dict[str, Any]] = {}
-        self.states: list[dict[str, Any]] = []
-        self.health: list[dict[str, Any]] = []
-        self.sendings = 0
-        self.refuse: set[int] = set()
-        self.answering = threading.Event()
-        self.answering.set()
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "collector", protocol=mqtt.MQTTv5)
-        self._client.on_connect = lambda client, *_: client.subscribe("foyer/v1/#", qos=1)
-        self._client.on_message = self._on_message
-        self._client.reconnect_delay_set(1, 1)
-        remembered = Properties(PacketTypes.CONNECT)
-        remembered.SessionExpiryInterval = 3600  # type: ignore[attr-defined]  # paho makes it so
-        self._client.connect("127.0.0.1", port, clean_start=False, properties=remembered)
-        self._client.loop_start()
-
-    def _on_message(self, client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        address = parse_topic(message.topic)
-        assert address is not None
-        if address.channel == "state":
-            self.states.append(json.loads(message.payload))
-        if address.channel == "health":
-            self.health.append(json.loads(message.payload))
-        if address.channel != "events":
-            return
-        batch = json.loads(message.payload)
-        for event in batch["events"]:
-            self.sendings += 1
-            key = (batch["epoch"], event["seq"])
-            assert self.events.setdefault(key, event) == event
-        if self.answering.is_set():
-            done = [[event["seq"]] * 2 for event in batch["events"] if event["seq"] not in self.refuse]
-            rejected = [[event["seq"], "no such hub"] for event in batch["events"] if event["seq"] in self.refuse]
-            word = {"epoch": batch["epoch"], "done": done, "rejected": rejected, "now_ns": time.time_ns()}
-            client.publish(f"foyer/v1/{address.hub}/{address.unit}/ack", json.dumps(word), qos=1)
-
-    def passages(self) -> list[dict[str, Any]]:
-        return [event for _, event in sorted(self.events.items()) if event["kind"] == "passage"]
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture
@@ -88,28 +31,7 @@ def collector(mosquitto: Mosquitto) -> Iterator[Collector]:
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    rows = [json.dumps({"foyer_trace": 1, "t0": T0, "sensor": "front-beams", "separation_m": 0.12})]
-    for number in range(PEOPLE):
-        lines = ("outer", "inner") if number % 3 else ("inner", "outer")
-        for after_ms, line, level in ((0, 0, 1), (90, 1, 1), (250, 0, 0), (340, 1, 0)):
-            rows.append(json.dumps([number * 2 * NS_PER_S + after_ms * NS_PER_MS, lines[line], level]))
-    path = tmp_path / "three-hundred.jsonl"
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return path
-
-
-def unit(broker: Mosquitto, folder: Path, *options: str, hub: str = HUB) -> FoyerProcess:
-    fleet_of(folder / "fleet", hub)
-    common = ["--fleet", str(folder / "fleet"), "--unit", "hall-front", "--mqtt", broker.url]
-    return FoyerProcess(["edge", *common, "--state", str(folder / "state"), *options], folder / "unit.log")
-
-
-def compared(events: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return sorted((event["t_ns"], event["direction"], event["persons"], event["confidence"]) for event in events)
-
-
-def expected(trace: Path) -> list[tuple[Any, ...]]:
-    return compared([{**passage, "t_ns": passage["t_ns"] + T0_NS} for passage in replay(trace)["passages"]])
+    return write_trace(tmp_path, PEOPLE)
 
 
 def test_a_recordings_passages_arrive_as_replay_prints_them(
@@ -216,6 +138,31 @@ def test_a_unit_whose_acks_are_withheld_sends_again_on_the_next_connection_only_
         mosquitto.restart()
         assert process.wait() == 0
     assert collector.sendings == 2 * PEOPLE, "paho sent what the outbox did not ask for"
+
+
+def test_asked_again_it_sends_the_same_and_says_what_is_gone_and_does_so_once(
+    mosquitto: Mosquitto, collector: Collector, tmp_path: Path, trace: Path
+) -> None:
+    process = unit(mosquitto, tmp_path, "--trace", f"front-beams={trace}", "--speed", "max")
+    with process:
+        wait_until("all of it", lambda: len(collector.events) == PEOPLE)
+        (epoch,) = {epoch for epoch, _ in collector.events}
+        collector.command("resend", "a", epoch=epoch, ranges=[[1, 3], [PEOPLE, PEOPLE + 5]])
+        wait_until("the reply", lambda: collector.replies)
+        wait_until("four of them again", lambda: collector.sendings == PEOPLE + 4)
+    args = {"events": 4, "gone": [[PEOPLE + 1, PEOPLE + 5]]}
+    assert collector.replies == [{"v": 1, "id": "a", "ok": True, "detail": "", "args": args}]
+    with process:
+        wait_until("its start", lambda: len({report["session"] for report in collector.health}) == 2)
+        collector.command("resend", "a", epoch=epoch, ranges=[[1, 3]])
+        collector.command("ping", "b", retain=True)
+        wait_until("the live one", lambda: [reply["id"] for reply in collector.replies] == ["a", "b"])
+    with process:
+        wait_until("its start", lambda: len({report["session"] for report in collector.health}) == 3)
+        collector.command("ping", "c")
+        wait_until("an answer", lambda: collector.replies[-1]["id"] == "c")
+    assert [reply["id"] for reply in collector.replies] == ["a", "b", "c"], "one that lay there was taken up"
+    assert collector.sendings == PEOPLE + 4
 
 
 def test_a_killed_unit_leaves_its_will_and_a_stopped_one_exits_well(

@@ -17,7 +17,7 @@ from edge.errors import StateError
 from edge.eventfile import KEEP_ACKED_NS
 from edge.outbox import BUFFERED_MAX, Outbox, OutboxSettings
 from firmware_cfg.times import NS_PER_S
-from firmware_cfg.wire import event_adapter
+from firmware_cfg.wire import Resent, event_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,12 @@ def fault(when: Any) -> Draft:
 
 def texts(outbox: Outbox, clock: ManualClock, limit: int = 100_000) -> list[dict[str, Any]]:
     now = read(clock)
-    seqs = outbox.window(limit, now)
-    loaded = [event for start in range(0, len(seqs), 500) for event in outbox.load(seqs[start : start + 500], now)]
+    seqs = outbox.window(outbox.epoch, limit, now)
+    loaded = [
+        event
+        for start in range(0, len(seqs), 500)
+        for event in outbox.load(outbox.epoch, seqs[start : start + 500], now)
+    ]
     return [json.loads(event.text) for event in loaded]
 
 
@@ -102,21 +106,26 @@ def test_acked_events_are_kept_a_week_and_can_be_asked_for_again(tmp_path: Path,
         outbox.append(passage(T0_NS + number), read(clock))
     outbox.commit(read(clock), {})
     before = texts(outbox, clock)
-    outbox.settle([(1, 2)], [(3, "no such hub")], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 2)], [(3, "no such hub")], T0_NS, read(clock))
     outbox.commit(read(clock), {})
     stats = outbox.stats(read(clock))
     assert (stats.open_, stats.acked, stats.rejected, stats.max_seq) == (1, 2, 1, 4)
-    assert outbox.reopen(1, 2**53, read(clock)) == 3
+    assert outbox.reopen(outbox.epoch, [(1, 5)], read(clock)) == Resent(events=4, gone=[(5, 5)])
     outbox.commit(read(clock), {})
     assert texts(outbox, clock) == before
 
-    outbox.settle([(1, 4)], [], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 4)], [], T0_NS, read(clock))
     clock.advance(KEEP_ACKED_NS - NS_PER_S)
     outbox.commit(read(clock), {})
     assert outbox.stats(read(clock)).acked == 4
     clock.advance(2 * 3600 * NS_PER_S)
+    outbox.append(passage(T0_NS + 9), read(clock))
     outbox.commit(read(clock), {})
-    assert outbox.stats(read(clock)).acked == 0
+    assert outbox.stats(read(clock)).acked == 4, "nothing newer was acked: the clock alone may be wrong"
+    outbox.settle(outbox.epoch, [(5, 5)], [], clock.wall_ns(), read(clock))
+    clock.advance(2 * 3600 * NS_PER_S)
+    outbox.commit(read(clock), {})
+    assert outbox.stats(read(clock)).acked == 1
 
 
 def test_nothing_that_was_not_published_can_be_acked(tmp_path: Path, clock: ManualClock) -> None:
@@ -124,10 +133,10 @@ def test_nothing_that_was_not_published_can_be_acked(tmp_path: Path, clock: Manu
     outbox = Outbox(tmp_path, UNIT, read(clock))
     outbox.append(passage(Mark("boot-1", 1)), read(clock))
     outbox.commit(read(clock), {})
-    outbox.settle([(1, 2**53 - 1)], [], T0_NS, read(clock))
+    outbox.settle(outbox.epoch, [(1, 2**53 - 1)], [], T0_NS, read(clock))
     assert outbox.stats(read(clock)).open_ == 1
     assert outbox.stats(read(clock)).undated == 1
-    assert outbox.window(10, read(clock)) == []
+    assert outbox.window(outbox.epoch, 10, read(clock)) == []
 
 
 def test_events_of_one_ns_are_told_apart(tmp_path: Path, clock: ManualClock) -> None:
@@ -182,6 +191,29 @@ def test_the_disk_bound_holds_and_what_was_dropped_is_declared_and_nothing_else(
     assert len([event for event in kept if event["kind"] == "passage"]) > 2000 * pattern.count("p") / len(pattern)
 
 
+def test_the_usual_bound_holds_more_than_a_year_of_a_busy_door(tmp_path: Path) -> None:
+    """Thurrock's door, 10,404 in and out in a fortnight; every event as long as events get and still to be sent."""
+    fortnight = 10_404
+    clock = ManualClock(T0_NS, boot_id="0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9")
+    outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(durable=False))
+    fields = {"direction": "out", "persons": 1, "speed_m_s": 1.3333333333333333, "length_m": 0.33333333333333331}
+    fields |= {"confidence": 0.93333333333333335, "role": "counting"}
+    for number in range(2 * fortnight):
+        clock.advance(116 * NS_PER_S)
+        where = {"hub": "south-ockendon", "sensor": "south-ockendon-main-beams", "entrance": "main-entrance"}
+        outbox.append(Draft("passage", Mark(clock.boot_id, clock.monotonic_ns()), fields=fields, **where), read(clock))
+        if number % 500 == 499:
+            outbox.commit(read(clock), {})
+    outbox.commit(read(clock), {})
+    outbox._file._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    bytes_an_event = (tmp_path / "outbox.db").stat().st_size / (2 * fortnight)
+    room_bytes = 256 * MIB - 16 * MIB  # the rest is for the log
+    years = room_bytes / bytes_an_event / (fortnight / 14 * 365)
+    print(f"{bytes_an_event:.0f} bytes an event: {years:.2f} years")
+    assert outbox._file.fullness == pytest.approx(2 * fortnight * bytes_an_event / room_bytes, rel=0.01)
+    assert years > 1.5
+
+
 def test_faults_in_a_row_go_before_any_passage_although_they_are_younger(tmp_path: Path, clock: ManualClock) -> None:
     outbox = Outbox(tmp_path, UNIT, read(clock), OutboxSettings(limit_bytes=MIB, durable=False))
     for number in range(9_000):
@@ -200,7 +232,7 @@ def test_acked_events_make_room_before_anything_is_dropped(tmp_path: Path, clock
         outbox.append(passage(T0_NS + number * NS_PER_S), read(clock))
         if number % 100 == 99:
             outbox.commit(read(clock), {})
-            outbox.settle([(1, number - 500)], [], T0_NS, read(clock))
+            outbox.settle(outbox.epoch, [(1, number - 500)], [], T0_NS, read(clock))
     outbox.commit(read(clock), {})
     stats = outbox.stats(read(clock))
     assert stats.dropped == 0
@@ -239,7 +271,7 @@ def test_damage_found_while_running_begins_a_new_epoch_and_keeps_what_is_pending
     outbox._file._db.execute("PRAGMA shrink_memory")
     outbox.append(passage(T0_NS + 5000), read(clock))
     for _ in range(3):
-        outbox.window(1000, read(clock))
+        outbox.window(outbox.epoch, 1000, read(clock))
         if outbox.commit(read(clock), {"agent": {"x": 1}}):
             break
     assert outbox.epoch != epoch
@@ -305,6 +337,20 @@ def test_a_newer_versions_file_is_left_alone(tmp_path: Path, clock: ManualClock)
     database.close()
     with pytest.raises(StateError, match="version 99"):
         Outbox(tmp_path, UNIT, read(clock))
+
+
+def test_a_file_of_the_first_version_is_taken_over(tmp_path: Path, clock: ManualClock) -> None:
+    outbox = Outbox(tmp_path, UNIT, read(clock))
+    outbox.append(passage(T0_NS), read(clock))
+    outbox.close(read(clock), {"agent": 1})
+    database = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    database.execute("DROP TABLE leftover")
+    database.execute("DELETE FROM meta WHERE key LIKE 'last_%'")
+    database.execute("PRAGMA user_version = 1")
+    database.close()
+    again = Outbox(tmp_path, UNIT, read(clock))
+    assert (again.epoch, again.memo("agent"), len(texts(again, clock))) == (outbox.epoch, 1, 1)
+    assert again.epochs == [again.epoch]
 
 
 def test_a_file_belongs_to_one_unit(tmp_path: Path, clock: ManualClock) -> None:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from edge_rig import HOUR_NS, HUB, INNER_PIN, OUTER_PIN, SECOND_SENSOR, T0_NS, Network, Rig, fleet_of
 from house import wait_until
 
+from collector.ingest import Ingest, Verdict
+from collector.pipeline import Batch
+from collector.store.embedded import EmbeddedStore
+from collector.subscriber import Delivery
 from edge.clock import ManualClock
 from edge.eventfile import OutboxSettings
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
+from firmware_cfg.wire import T_NS_MAX
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from firmware_cfg.load import Fleet
 
 QUICK = OutboxSettings(durable=False)
 
@@ -57,20 +65,66 @@ def test_health_tells_totals_each_minute_and_at_once_on_connecting(rig: Rig) -> 
     assert healths[-1]["session"] == "session-1"
 
 
-def test_fourteen_days_offline_arrive_once_and_in_order(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, fleet_of(tmp_path / "fleet", HUB), outbox=QUICK)
-    days, people = 14, 743
-    for _ in range(days):
-        for _ in range(people):
-            rig.walk(after_ns=600 * NS_PER_MS)
+@dataclass
+class RealCollector(Network):
+    """The network with the collector's own judging and storing behind it."""
+
+    fleet: Fleet | None = None
+    folder: Path = Path()
+    lost_acks: int = 0
+    """So many answers are lost on the way, and then no more."""
+
+    def __post_init__(self) -> None:
+        assert self.fleet is not None
+        self.ingest = Ingest(self.fleet)
+        self.store = EmbeddedStore(self.folder / "store.db")
+
+    def publish(self, topic: str, payload: bytes) -> bool:
+        if not self.up:
+            return False
+        batch = Batch()
+        batch.add(Delivery(topic, payload, retained=False, mid=1, qos=1, connection=1), self._judged(topic, payload))
+        assert not batch.dead
+        assert not self.store.write(batch.parcels, batch.reports)
+        for (_, epoch), answer in batch.answers.items():
+            if self.lost_acks and answer.done:
+                self.lost_acks -= 1
+            else:
+                self.ack(epoch, [list(range_) for range_ in answer.done])
+        return True
+
+    def _judged(self, topic: str, payload: bytes) -> Verdict:
+        return self.ingest.judge(topic, payload, self.now_ns)
+
+
+@pytest.mark.timeout(400)  # 20 s on idle cores
+def test_fourteen_days_without_a_broker_at_thurrocks_rate_are_stored_once(tmp_path: Path) -> None:
+    """10,404 in and out, a power cut each night; half of the answers get lost, and the connection twice."""
+    fleet = fleet_of(tmp_path / "fleet", HUB)
+    network = RealCollector(fleet=fleet, folder=tmp_path, lost_acks=12)
+    rig = Rig(tmp_path, fleet, outbox=QUICK, network=network)
+    days, events = 14, 10_404
+    for day in range(days):
+        for number in range(events * day // days, events * (day + 1) // days):
+            rig.walk(inward=number % 2 == 0, after_ns=600 * NS_PER_MS)
+        rig.run(2 * NS_PER_S)
+        rig.crash()
         rig.clock.advance(10 * HOUR_NS)
         rig.network.now_ns += 10 * HOUR_NS
-    assert rig.unit.stats().open_ == days * people >= 10_402
-    rig.network.connect()
-    rig.run(30 * NS_PER_S)
-    assert [event["seq"] for event in rig.network.events] == list(range(1, days * people + 1))
+        rig.start()
+    assert rig.unit.stats().open_ == events
+    for session in ("one", "two", "three"):
+        network.connect(session)
+        rig.run(2 * NS_PER_S)
+        network.cut()
+    network.connect("four")
+    rig.run(60 * NS_PER_S)
     assert rig.unit.stats().open_ == 0
-    assert max(len(batch["events"]) for batch in rig.network.messages("events")) == 200
+    stored = network.store.events("passage", "hall", 0, T_NS_MAX, limit=2 * events)
+    network.store.close()
+    assert len(stored) == events == 10_404
+    assert [each.event.seq for each in stored] == list(range(1, events + 1)), "in the order in which they came"
+    assert Counter(each.event.direction for each in stored) == {"in": events // 2, "out": events // 2}
 
 
 def test_what_is_not_acked_is_sent_again_the_same(rig: Rig) -> None:
@@ -226,29 +280,55 @@ def test_commands_are_answered_once_and_expired_ones_refused(rig: Rig) -> None:
     rig.network.command("ping", number="a")
     rig.network.command("ping", number="b", expires_ns=T0_NS - 1)
     rig.network.command("dance", number="c")
-    rig.network.command("resend", number="d", first=5, last=1)
+    rig.network.command("resend", number="d", epoch="0" * 16, ranges=[[5, 1]])
+    rig.network.command("resend", number="e", first=1, last=5)
     rig.run(NS_PER_S)
     rig.crash()
     rig.start()
     rig.network.command("ping", number="a")
     rig.run(NS_PER_S)
-    replies = {reply["id"]: (reply["ok"], reply["error"]) for reply in rig.network.messages("reply")}
-    assert len(rig.network.messages("reply")) == 4
+    replies = {reply["id"]: (reply["ok"], reply["detail"]) for reply in rig.network.messages("reply")}
+    assert len(rig.network.messages("reply")) == 5
     assert replies["a"] == (True, "")
     assert replies["b"] == (False, "it has expired")
     assert "no command 'dance'; there are ping, resend" in replies["c"][1]
-    assert "first and last" in replies["d"][1]
+    assert "the range 5 to 1 runs backwards" in replies["d"][1]
+    assert "epoch: is missing" in replies["e"][1]
 
 
-def test_a_collector_can_ask_again_for_what_it_lost(rig: Rig) -> None:
+def test_a_collector_can_ask_again_for_what_it_lost_and_learns_what_is_gone(rig: Rig) -> None:
     for _ in range(5):
         rig.walk()
     before = rig.network.events
+    epoch = rig.unit.stats().epoch
     rig.network.stored.clear()
-    rig.network.command("resend", first=2, last=4)
+    rig.network.command("resend", number="a", epoch=epoch, ranges=[[4, 4], [2, 3], [3, 4]])
+    rig.network.command("resend", number="b", epoch=epoch, ranges=[[5, 7], [9, 2**53 - 1]])
+    rig.network.command("resend", number="c", epoch="f" * 16, ranges=[[1, 2], [3, 3]])
     rig.run(3 * NS_PER_S)
-    assert rig.network.events == before[1:4]
-    assert rig.network.messages("reply")[-1]["result"] == {"events": 3}
+    assert rig.network.events == before[1:5]
+    replies = {reply["id"]: reply for reply in rig.network.messages("reply")}
+    assert replies["a"] == {"v": 1, "id": "a", "ok": True, "detail": "", "args": {"events": 3, "gone": []}}
+    assert replies["b"]["args"] == {"events": 1, "gone": [[6, 7], [9, 2**53 - 1]]}
+    assert replies["c"]["args"] == {"events": 0, "gone": [[1, 3]]}
+    assert rig.unit.stats().open_ == 0
+
+
+def test_what_the_collector_has_had_for_a_week_is_gone(rig: Rig) -> None:
+    rig.walk()
+    rig.clock.advance(6 * 24 * HOUR_NS)
+    rig.network.now_ns += 6 * 24 * HOUR_NS
+    rig.walk()
+    rig.clock.advance(2 * 24 * HOUR_NS)
+    rig.network.now_ns += 2 * 24 * HOUR_NS
+    rig.walk()
+    rig.run(2 * HOUR_NS)
+    before = rig.network.events
+    rig.network.stored.clear()
+    rig.network.command("resend", epoch=rig.unit.stats().epoch, ranges=[[1, 3]])
+    rig.run(3 * NS_PER_S)
+    assert rig.network.messages("reply")[-1]["args"] == {"events": 2, "gone": [[1, 1]]}
+    assert rig.network.events == before[1:]
 
 
 def test_rubbish_from_the_network_does_no_harm(rig: Rig) -> None:
