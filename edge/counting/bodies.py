@@ -13,12 +13,14 @@ glitch, or an edge that nothing explains.
 from __future__ import annotations
 
 from array import array
-from cython.cimports.libc.math import exp, log, sqrt
+
+from cython.cimports.libc.math import log
 
 from edge.counting.terms import FOREVER_S, LINE_MAX, NOBODY, PERSON_RATE, STRAIGHT, UNSEEN, WANDERER
 
 from .company import arm_density, arm_shorter, piece_density, piece_shorter
-from .habits import Habits, below, lag_density, normal
+from .habits import Habits, lag_density, normal
+from .measure import Measure
 from .scene import Scene
 
 try:
@@ -28,16 +30,10 @@ except NameError:
 
 _BODIES_MAX = 1536
 
-_ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of 1 rise0, 2 fall0, 4 rise1, 8 fall1
-_RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE = 5, 10, 9, 6
+_RISES, _FALLS = 5, 10
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_CHANGE_SD = 0.06  # of a lag from front to back, as a share of it: people do not walk evenly
-_ODD_CHANGE, _ODD_SHARE = 3.0, 0.03
-_SWING_SD = 0.15  # the same of an arm
 _TINY = 1e-12
 _IMPOSSIBLE = 1e-9
-_GRID = 16
-_SPEED_LOG_MIN, _SPEED_LOG_STEP = -1.1, 0.14  # 0.33 to 2.7 m/s
 _SLOWEST_M_S = 0.3
 _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
 
@@ -74,16 +70,11 @@ class Bodies:
         "gain",
         "head",
         "high",
-        "jitter_s",
         "kind",
         "lag_s",
         "low",
-        "m_centre_s",
-        "m_fit",
-        "m_lag_s",
-        "m_loose",
-        "m_width_s",
         "mask",
+        "measure",
         "needs",
         "number",
         "opened",
@@ -99,8 +90,8 @@ class Bodies:
 
     def __init__(self) -> None:
         self.count = 0
-        self.separation_m = self.reach_s = self.jitter_s = 0.0
-        self.m_fit = self.m_loose = self.m_lag_s = self.m_width_s = self.m_centre_s = 0.0
+        self.separation_m = self.reach_s = 0.0
+        self.measure = Measure()
         self.head = array("i", [-1]) * (4 * LINE_MAX)
         self.following = array("i", [0]) * _BODIES_MAX
         self.kind = array("i", [0]) * _BODIES_MAX
@@ -125,7 +116,8 @@ class Bodies:
 
     def fill(self, scene: Scene, habits: Habits, came: int) -> None:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
-        self.separation_m, self.jitter_s = habits.separation_m, habits.jitter_s
+        self.separation_m = habits.separation_m
+        self.measure.separation_m, self.measure.jitter_s = habits.separation_m, habits.jitter_s
         self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
         self.count = 0
         for edge in range(scene.edges):
@@ -186,7 +178,9 @@ class Bodies:
             self.gain[body] = log(_NOBODY_RATE * density)
             self._touch(scene, body, pulse)
 
-    def _wanderers(self, scene: Scene, habits: Habits, edge: int, came: int) -> None:
+    def _wanderers(  # noqa: C901, PLR0912, PLR0915 - one pass over the pulses, all of whose sums the gain needs
+        self, scene: Scene, habits: Habits, edge: int, came: int
+    ) -> None:
         """One body dwells or turns over the next pulses, however many: in by the first beam, out by the last.
 
         With `came`, it began before and came by that line.
@@ -304,7 +298,8 @@ class Bodies:
     def _straight(
         self, scene: Scene, habits: Habits, first: int, second: int, seen0: int, seen1: int, direction: int
     ) -> None:
-        kind = self._measure(
+        measure = self.measure
+        kind = measure.take(
             habits,
             scene.rise_s[first],
             scene.fall_s[first],
@@ -320,19 +315,19 @@ class Bodies:
         while not rest & 1:
             rest >>= 1
             edge += 1
-        speed = self.separation_m / self.m_lag_s
+        speed = self.separation_m / measure.lag_s
         bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (_RISES, _FALLS))
         if kind == UNSEEN:
-            person, arm, piece, alone = self.m_fit, 0.0, 0.0, 1.0
+            person, arm, piece, alone = measure.fit, 0.0, 0.0, 1.0
         elif bounded:
-            length_m = self.m_width_s * speed
+            length_m = measure.width_s * speed
             person, arm, piece = habits.shorter(length_m), arm_shorter(length_m), piece_shorter(length_m)
-            alone = lag_density(self.m_lag_s, self.separation_m)
+            alone = lag_density(measure.lag_s, self.separation_m)
         else:
-            length_m, fit = self.m_width_s * speed, self.m_fit
+            length_m, fit = measure.width_s * speed, measure.fit
             person = habits.length_density(length_m) * speed * fit
-            arm, piece = arm_density(length_m) * speed * self.m_loose, piece_density(length_m) * speed * fit
-            alone = lag_density(self.m_lag_s, self.separation_m)
+            arm, piece = arm_density(length_m) * speed * measure.loose, piece_density(length_m) * speed * fit
+            alone = lag_density(measure.lag_s, self.separation_m)
         if alone * (person + arm + piece) < _IMPOSSIBLE:
             return
         body = self._add(kind, edge, mask, number)
@@ -342,99 +337,13 @@ class Bodies:
         self._touch(scene, body, second)
         self.person[body], self.arm[body], self.piece[body], self.alone[body] = person, arm, piece, alone
         self.direction[body] = direction
-        self.lag_s[body], self.centre_s[body] = self.m_lag_s, self.m_centre_s
-        self.width_s[body] = self.width_part_s[body] = self.m_width_s
+        self.lag_s[body], self.centre_s[body] = measure.lag_s, measure.centre_s
+        self.width_s[body] = self.width_part_s[body] = measure.width_s
         if bounded:
-            self.width_s[body] = min(self.m_width_s, _USUAL_M / speed)
-            self.width_part_s[body] = min(self.m_width_s, _USUAL_PART_M / speed)
+            self.width_s[body] = min(measure.width_s, _USUAL_M / speed)
+            self.width_part_s[body] = min(measure.width_s, _USUAL_PART_M / speed)
         if bounded or kind == UNSEEN:
             self.width_sd_s[body] = _WIDTH_SD_M / speed
-
-    def _measure(self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> int:
-        """The kind of body that made the edges `seen` of a pulse of its first beam and one of its second; 0 if none can.
-
-        Leaves lag, width and centre in `m_…`; `m_fit` is the density of what is seen but for these, and `m_loose` the
-        same for an arm, which swings. Of two rises or two falls the width is anything up to `m_width_s`; where neither
-        lag nor width was seen both are integrated out, `m_fit` includes them, and `m_lag_s` is the likeliest.
-        """
-        rise_lag, fall_lag = rise1 - rise0, fall1 - fall0
-        width0, width1 = fall0 - rise0, fall1 - rise1
-        possible = False
-        if seen == _ALL:
-            possible = self._all(rise_lag, fall_lag, width0, width1, rise0)
-        elif seen == _NO_FALL1:
-            possible = self._three(rise_lag, width0, width1 - width0, rise0)
-        elif seen == _NO_FALL0:
-            possible = self._three(rise_lag, width1, width0 - width1, rise0)
-        elif seen == _NO_RISE1:
-            possible = self._three(fall_lag, width0, width1 - width0, rise0)
-        elif seen == _NO_RISE0:
-            possible = self._three(fall_lag, width1, width0 - width1, fall0 - width1)
-        elif seen == _RISES:
-            possible = self._bounded(rise_lag, min(width0, width1), rise0, 1.0)
-        elif seen == _FALLS:
-            possible = self._bounded(fall_lag, min(width0, width1), fall0, -1.0)
-        elif seen == _FIRST_AND_LAST:
-            return self._unseen(habits, fall1 - rise0, 1.0, rise_lag, width0, 0.5 * (rise0 + fall1))
-        elif seen == _MIDDLE:
-            return self._unseen(habits, fall0 - rise1, -1.0, _LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
-        return STRAIGHT if possible else 0
-
-    def _all(self, rise_lag: float, fall_lag: float, width0: float, width1: float, from_s: float) -> bool:
-        if rise_lag < _LAG_S_MIN or fall_lag < _LAG_S_MIN:
-            return False
-        self.m_lag_s = lag = 0.5 * (rise_lag + fall_lag)
-        self.m_width_s = 0.5 * (width0 + width1)
-        self.m_centre_s = from_s + 0.5 * (rise_lag + self.m_width_s + 0.5 * (fall_lag - rise_lag))
-        change = fall_lag - rise_lag
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
-        even = (1.0 - _ODD_SHARE) * normal(change, 0.0, sd) + _ODD_SHARE * normal(change, 0.0, _ODD_CHANGE * sd)
-        self.m_fit = even + _TINY
-        self.m_loose = normal(change, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
-        return True
-
-    def _three(self, lag: float, width: float, room: float, from_s: float) -> bool:
-        """`room`: how far inside its pulse the hidden edge would be."""
-        if lag < _LAG_S_MIN or width <= 0.0:
-            return False
-        self.m_lag_s, self.m_width_s = lag, width
-        self.m_centre_s = from_s + 0.5 * (lag + width)
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
-        self.m_fit = below(room, 0.0, sd) + _TINY
-        self.m_loose = below(room, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
-        return True
-
-    def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:
-        if lag < _LAG_S_MIN or width_max <= 0.0:
-            return False
-        self.m_lag_s, self.m_width_s = lag, width_max
-        # rises: the middle is half a width after them; falls: half a width before
-        middle = 0.5 * (min(_USUAL_M * lag / self.separation_m, width_max) + lag)
-        self.m_centre_s = from_s + middle if sign > 0.0 else from_s + lag - middle
-        self.m_fit = self.m_loose = 1.0
-        return True
-
-    def _unseen(
-        self, habits: Habits, total: float, sign: float, lag_min: float, width_max: float, centre: float
-    ) -> int:
-        """Integrate over speeds: `total` is width + sign x lag."""
-        sum_density = best = 0.0
-        for step in range(_GRID):
-            speed = exp(_SPEED_LOG_MIN + _SPEED_LOG_STEP * step)
-            lag = self.separation_m / speed
-            width = total - sign * lag
-            if width <= 0.0 or width > width_max or lag < lag_min:
-                continue
-            density = lag * lag_density(lag, self.separation_m) * habits.length_density(width * speed) * speed
-            sum_density += density
-            if density > best:
-                best = density
-                self.m_lag_s, self.m_width_s = lag, width
-        if best == 0.0:
-            return 0
-        self.m_centre_s = centre
-        self.m_fit = sum_density * _SPEED_LOG_STEP
-        return UNSEEN
 
 
 def _middle(left0_s: float, left1_s: float) -> float:

@@ -22,10 +22,12 @@ MODULES = (
     "habits",
     "company",
     "scene",
+    "measure",
     "bodies",
     "search",
     "groups",
     "recent",
+    "teller",
     "window",
     "door",
 )

@@ -247,7 +247,7 @@ class Door:
         if before.settings == settings:
             door.window.habits.restore(before.window.habits.snapshot())
         door.health.succeed(before.health.snapshot(), since_ns)
-        door._noticed()  # noqa: SLF001 - a door of this class
+        door._noticed()
         door.wake_ns = door.health.deadline_ns
         return door
 

@@ -18,6 +18,6 @@ cdef class Found:
     cdef void passage(self, int64_t t_ns, int direction, int persons, double speed_m_s, double length_m, double confidence, int first) except *
     cdef void _grow(self) except *
     cpdef void fault(self, object fault) except *
-    @cython.locals(at=int, due=int, later=int)
+    @cython.locals(at=int, due=int)
     cpdef list take(self)
     cpdef object columns(self)

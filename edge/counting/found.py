@@ -100,8 +100,7 @@ class Found:
                     self.variance[at],
                 )
             )
-        for later in range(due, len(faults)):
-            told.append(faults[later][1])
+        told.extend([fault for _, fault in faults[due:]])
         self.count = 0
         return told
 

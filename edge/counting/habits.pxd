@@ -12,8 +12,9 @@ cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED
 
-@cython.locals(z=double)
+@cython.locals(z=double, density=double)
 cpdef double normal(double x, double mean, double sd) except -1
+@cython.locals(probability=double)
 cpdef double below(double x, double mean, double sd) except -1
 @cython.locals(speed=double, brisk=double, slow=double)
 cpdef double lag_density(double lag_s, double separation_m) except -1
@@ -22,7 +23,7 @@ cpdef double fellow_density(double lag_s, double other_lag_s, double sd, double 
 @cython.locals(stagger_m=double, noise=double, spread=double, ahead=double)
 cpdef double pair_length_density(double length_m) except -1
 
-@cython.locals(quick=double, mean_s=double)
+@cython.locals(quick=double, mean_s=double, left_s=double)
 cdef double _room_left(double room_s, double span_m, double speed_log, double sd) except -1
 cdef double _share(double share) except -1
 

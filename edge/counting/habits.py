@@ -8,8 +8,9 @@ Densities are in SI units. A body's *lag* is the time from one beam to the other
 
 from __future__ import annotations
 
-from cython.cimports.libc.math import erf, exp, log, sqrt
 from typing import Any
+
+from cython.cimports.libc.math import erf, exp, log, sqrt
 
 from edge.counting.terms import JITTER_S, MEETING_S
 
@@ -54,12 +55,14 @@ _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
 def normal(x: float, mean: float, sd: float) -> float:
     z = (x - mean) / sd
-    return _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
+    density: float = _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
+    return density
 
 
 def below(x: float, mean: float, sd: float) -> float:
     """The probability that a normal variable is less than `x`."""
-    return 0.5 * (1.0 + erf((x - mean) / sd * _PER_ROOT_TWO))
+    probability: float = 0.5 * (1.0 + erf((x - mean) / sd * _PER_ROOT_TWO))
+    return probability
 
 
 def lag_density(lag_s: float, separation_m: float) -> float:
@@ -89,7 +92,8 @@ def _room_left(room_s: float, span_m: float, speed_log: float, sd: float) -> flo
     """The mean of what is left of some time after a walker's `span_m`, where anything is; seconds."""
     quick = (log(room_s / span_m) + speed_log) / sd
     mean_s = span_m * exp(0.5 * sd * sd - speed_log)
-    return max(0.0, room_s * below(quick, 0.0, 1.0) - mean_s * below(quick - sd, 0.0, 1.0))
+    left_s: float = room_s * below(quick, 0.0, 1.0) - mean_s * below(quick - sd, 0.0, 1.0)
+    return max(0.0, left_s)
 
 
 def _share(share: float) -> float:
@@ -200,7 +204,7 @@ class Habits:
         off = abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG
         return self.clean >= _DOUBTED and off and (by_length > 0.0) == (by_speed > 0.0)
 
-    def learn(
+    def learn(  # noqa: PLR0913, PLR0917 - a chance each
         self,
         weight: float,
         follows: float,
@@ -212,8 +216,10 @@ class Habits:
         arm: float,
         wheels: float,
     ) -> None:
-        """One more person: the chances that they followed another, were abreast of one, met one; that they hid one abreast
-        (`pair`) or coming the other way (`met`); that they wandered, and had an arm or bag apart, or wheels.
+        """One more person, with the chances of what they did.
+
+        They followed another, were abreast of one, or met one; they hid one abreast (`pair`) or coming the other way
+        (`met`); they wandered, and had an arm or bag apart, or wheels.
 
         `weight` is how likely it is that there was that person.
         """

@@ -12,6 +12,7 @@ kept at each edge.
 from __future__ import annotations
 
 from array import array
+
 from cython.cimports.libc.math import exp, log, log1p, sqrt
 
 from edge.counting.terms import (

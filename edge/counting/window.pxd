@@ -4,32 +4,27 @@ from libc.stdint cimport int64_t
 from edge.counting.found cimport Found
 from edge.counting.groups cimport Groups
 from edge.counting.habits cimport Habits
-from edge.counting.recent cimport Recent
 from edge.counting.scene cimport Scene
 from edge.counting.search cimport Search
+from edge.counting.teller cimport Teller
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
 cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _FINE_NS
-cdef int LINE_MAX, KEPT, PERSON, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
-cdef double _WIDTH_NS_MIN, _SURE_M, _SURE_CHANGE, _LIKELY, _LIKELY_LOG, _TIE_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
-cdef double _LONG_CHAIR_M, _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _HALF, _ROUNDED, JITTER_S, nan
+cdef int LINE_MAX, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
+cdef double _SURE_M, _SURE_CHANGE, _WANDERER_CONFIDENCE
+cdef double _HALF, _ROUNDED, JITTER_S, nan
 
 cdef class Window:
-    cdef readonly bint measured
-    cdef readonly double separation_m, carry_in, carry_out, told_in, told_out, variance_in, variance_out
     cdef readonly Habits habits
     cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
     cdef readonly int came, stay, heard
     cdef int64_t[::1] rises, falls
     cdef int[::1] waiting
-    cdef Recent recent_in, recent_out
     cdef Search search
     cdef Groups groups
-    cdef int chosen
-    cdef double sure
-    cdef double[::1] weights
+    cdef readonly Teller teller
 
     cdef void rise(self, int line, int64_t t_ns) except *
     @cython.locals(tick_ns=int64_t, rest_ns=int64_t, rounded_s=double)
@@ -43,7 +38,7 @@ cdef class Window:
     cdef int64_t _blocked_ns(self) except? -1
     @cython.locals(first0_ns=int64_t, first1_ns=int64_t)
     cdef void _begin_stay(self) except *
-    @cython.locals(apart_ns=int64_t, gone=int, middle_ns=int64_t)
+    @cython.locals(apart_ns=int64_t, gone=int, known=bint, middle_ns=int64_t)
     cdef void _end_stay(self, Found found, int first) except *
     @cython.locals(full=bint, everything=bint, search=Search, groups=Groups, scene=Scene, line0=int, near0=bint, near1=bint, taken0=int, taken1=int, index=int, end=int, high0=int, high1=int, opened=bint, group=int, due=bint, stays=bint, last=int)
     cdef bint _settle(self, int64_t now_ns, Found found, int first) except -1
@@ -52,20 +47,8 @@ cdef class Window:
     cdef int _first_line(self, int pulse0, int pulse1) except -1
     @cython.locals(line0=int)
     cdef bint _old(self, int low0, int low1, int high0, int high1, int64_t now_ns) except -1
-    @cython.locals(search=Search, weights=double[::1], best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, apart=double, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double)
-    cdef void _choose(self, bint everything) except *
-    cdef void _vary(self, double variance0, double variance1) except *
-    cdef void _carry(self, double carry0, double carry1) except *
-    @cython.locals(search=Search, groups=Groups, place=int, body=int, direction=int, inward=bint, t_ns=int64_t, sure=double, speed_m_s=double, length_m=double, persons=int, recent=Recent, lag_s=double, width_s=double, length=double, alone=bint, met=double)
-    cdef void _tell(self, int group, bint everything, Found found, int first) except *
-    @cython.locals(same=double, other=double, persons=int)
-    cdef int _unseen(self, bint inward, double pair, double met, int64_t t_ns, Found found, int first) except -1
-    cdef void _doubt(self, Found found, int number) except *
-    @cython.locals(search=Search, groups=Groups, place=int, wheels=bint, pair=double, met=double)
-    cdef void _learn(self, int group, double weight) except *
     @cython.locals(pulse=int, rise_lag=int64_t, fall_lag=int64_t, lags=int64_t, uneven=bint)
     cdef bint _clean(self) except -1
-    @cython.locals(rise0=int64_t, rise1=int64_t, fall0=int64_t, fall1=int64_t, lag_ns=double, width_ns=double, habits=Habits, search=Search, speed=double, length_m=double, inward=bint, recent=Recent, against=Recent, near_shown=bint, met_shown=bint, centre_ns=int64_t, half_ns=int64_t, follows=double, abreast=double, meets=double, pair=double, met=double, t_ns=int64_t, persons=int, speed_m_s=double, measured_m=double, sure=double)
     cdef bint _tell_clean(self, Found found, int first) except -1
     @cython.locals(start=int, pulse=int)
     cdef void _forget(self, int line, int count) except *
@@ -75,4 +58,3 @@ cdef class Window:
     @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t)
     cdef int64_t _quiet_deadline_ns(self) except? -1
 
-cdef double _bounded(double carry) except? -1

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from array import array
 from math import nan
-
-from cython.cimports.libc.math import exp
 from typing import Any
 
 from edge.counting.model import FOREVER_NS, DoorSettings
-from edge.counting.terms import JITTER_S, KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
+from edge.counting.terms import JITTER_S, LINE_MAX, RECENT0, RECENT1, WANDERER
 
 from .found import Found
 from .groups import Groups
 from .habits import Habits
-from .recent import Recent
 from .search import Search
+from .teller import Teller
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -38,15 +36,7 @@ _SURE_NS_MIN = 120_000_000
 _SURE_M = 0.42  # what belongs to a body follows no further behind
 _SURE_CHANGE = 0.3  # of the rise lag and the fall lag, over their mean
 _LAG_NS_MIN = 2_000_000
-_LIKELY, _LIKELY_LOG = 0.1, -5.0
-_TIE_LOG = -1.4  # about as likely
-_SHORT_M, _LONG_M = 0.15, 0.5
-_WIDTH_NS_MIN = 70_000_000  # of anybody
-_SLOW_M_S, _FAST_M_S = 0.4, 2.8
-_CHAIR_M = 0.55
-_LONG_CHAIR_M = 0.5
-_CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams see only where it came and left
-_CARRY_MAX = 2.0
+_WANDERER_CONFIDENCE = 0.45  # two beams see only where they came and left
 _LEFT_NS_MAX = 5_000_000_000  # who leaves walks from one beam to the other in less
 _HALF = 0.5
 _FINE_NS, _HEARD = 1_000_000, 4
@@ -57,10 +47,7 @@ class Window:
     """Call `rise` and `fall` with debounced edges, in order on each line, and `decide` when time is `deadline_ns`."""
 
     __slots__ = (
-        "carry_in",
-        "carry_out",
         "came",
-        "chosen",
         "deadline_ns",
         "falls",
         "first_ns",
@@ -70,30 +57,19 @@ class Window:
         "left0_ns",
         "left1_ns",
         "margin_ns",
-        "measured",
         "open0_ns",
         "open1_ns",
         "quiet_ns",
-        "recent_in",
-        "recent_out",
         "rises",
         "search",
-        "separation_m",
         "stay",
-        "sure",
+        "teller",
         "tick_ns",
-        "told_in",
-        "told_out",
-        "variance_in",
-        "variance_out",
         "waiting",
-        "weights",
     )
 
     def __init__(self, settings: DoorSettings) -> None:
         metres = settings.separation_m
-        self.measured = metres is not None
-        self.separation_m = 0.0 if metres is None else metres
         self.habits = Habits(metres)
         slowest_ns = _QUIET_NS_MAX if metres is None else int(metres / _SLOWEST_M_S * 1e9)
         self.quiet_ns = max(_QUIET_NS_MIN, min(_QUIET_NS_MAX, slowest_ns))
@@ -112,18 +88,10 @@ class Window:
         """The line by which somebody came who stands in a beam; -1 where nobody does."""
         self.left0_ns = self.left1_ns = -1
         """When each line was last cleared in a stay."""
-        self.carry_in = self.carry_out = 0.0
-        """Persons expected but not told yet, because what was likelier was told."""
-        self.told_in = self.told_out = 0.0
-        """The carry of each direction when a passage that way was told last."""
-        self.variance_in = self.variance_out = 0.0
-        """Of the persons since then."""
-        self.recent_in, self.recent_out = Recent(), Recent()
         self.deadline_ns = _FOREVER_NS
         self.search, self.groups = Search(), Groups()
         self.search.habits = self.habits
-        self.chosen, self.sure = 0, 0.0
-        self.weights = array("d", [0.0]) * KEPT
+        self.teller = Teller(settings, self.habits, self.search, self.groups)
 
     def rise(self, line: int, t_ns: int) -> None:
         if line:
@@ -180,7 +148,7 @@ class Window:
                     # A pulse still open may explain the oldest: wait until it ends, or somebody stands there.
                     self.deadline_ns = min(now_ns + _DECIDE_NS, self._blocked_ns())
         for number in range(first, found.count):
-            self._doubt(found, number)
+            self.teller.doubt(found, number)
 
     def _stands(self, now_ns: int) -> bool:
         return self._blocked_ns() <= now_ns
@@ -213,7 +181,8 @@ class Window:
         apart_ns = self.left1_ns - self.left0_ns
         if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < abs(apart_ns) < _LEFT_NS_MAX:
             gone = 1 if apart_ns > 0 else 0
-            if self.stay != _BY_BOTH and gone != self.stay:
+            known = self.stay != _BY_BOTH
+            if known and gone != self.stay:
                 middle_ns = self.left0_ns + apart_ns // 2
                 found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
         self.stay = -1
@@ -231,14 +200,14 @@ class Window:
         scene.take(self.rises, self.falls, self.waiting, -1 if full else self.open0_ns, -1 if full else self.open1_ns)
         line0 = scene.line0
         if line0:
-            near0 = self.recent_out.show(search, RECENT0, scene.origin_ns)
-            near1 = self.recent_in.show(search, RECENT1, scene.origin_ns)
+            near0 = self.teller.recent_out.show(search, RECENT0, scene.origin_ns)
+            near1 = self.teller.recent_in.show(search, RECENT1, scene.origin_ns)
         else:
-            near0 = self.recent_in.show(search, RECENT0, scene.origin_ns)
-            near1 = self.recent_out.show(search, RECENT1, scene.origin_ns)
+            near0 = self.teller.recent_in.show(search, RECENT0, scene.origin_ns)
+            near1 = self.teller.recent_out.show(search, RECENT1, scene.origin_ns)
         search.run(self.habits, self.came if self.came < 0 else self.came ^ line0, near0, near1)
-        self._choose(everything)
-        groups.unfold(search, self.chosen)
+        self.teller.choose(everything)
+        groups.unfold(search, self.teller.chosen)
         taken0 = taken1 = index = 0
         while index < groups.count:
             end = groups.segment_end(index)
@@ -251,7 +220,7 @@ class Window:
                 break
             stays = full and end == groups.count and self._blocked() and groups.kind[end - 1] == WANDERER
             for group in range(index, end - 1 if stays else end):
-                self._tell(group, everything, found, first)
+                self.teller.tell(group, everything, found, first)
             if stays:
                 if self.came < 0 and not scene.alike:
                     self.came = self._first_line(groups.low[2 * end - 2], groups.low[2 * end - 1]) ^ line0
@@ -281,159 +250,6 @@ class Window:
             return True
         return low1 < high1 and self.falls[(1 - line0) * LINE_MAX + low1] + _DECIDE_NS <= now_ns
 
-    def _choose(self, everything: bool) -> None:
-        """The likeliest hypothesis, or of some about as likely the one that keeps totals unbiased; and how sure it is.
-
-        What is expected and not told is carried to the next near-tie.
-        """
-        search, weights = self.search, self.weights
-        best = search.found[0]
-        total = mean0 = mean1 = square0 = square1 = 0.0
-        likely = 0
-        while likely < search.found_count:
-            place = search.found[likely]
-            apart = search.score[place] - search.score[best]
-            if apart <= _LIKELY_LOG:
-                break
-            weights[likely] = weight = exp(apart)
-            total += weight
-            mean0 += weight * search.inward[place]
-            mean1 += weight * search.outward[place]
-            square0 += weight * search.inward[place] * search.inward[place]
-            square1 += weight * search.outward[place] * search.outward[place]
-            likely += 1
-        mean0, mean1 = mean0 / total, mean1 / total
-        self.chosen = best
-        if everything:
-            self._vary(square0 / total - mean0 * mean0, square1 / total - mean1 * mean1)
-            want0 = mean0 + (self.carry_out if search.scene.line0 else self.carry_in)
-            want1 = mean1 + (self.carry_in if search.scene.line0 else self.carry_out)
-            least = -1.0
-            for number in range(likely):
-                place = search.found[number]
-                miss0, miss1 = want0 - search.inward[place], want1 - search.outward[place]
-                tie = search.score[place] - search.score[best] > _TIE_LOG
-                if tie and (least < 0.0 or miss0 * miss0 + miss1 * miss1 < least):
-                    least = miss0 * miss0 + miss1 * miss1
-                    self.chosen = place
-                self.groups.unfold(search, place)
-                for group in range(self.groups.count):
-                    self._learn(group, weights[number] / total)
-            self._carry(want0 - search.inward[self.chosen], want1 - search.outward[self.chosen])
-        sure = 0.0
-        for number in range(likely):
-            place = search.found[number]
-            if search.inward[place] == search.inward[self.chosen]:
-                if search.outward[place] == search.outward[self.chosen]:
-                    sure += weights[number]
-        self.sure = sure / total
-
-    def _vary(self, variance0: float, variance1: float) -> None:
-        """There is so much more variance each way on the scene's lines."""
-        if self.search.scene.line0:
-            self.variance_in += max(0.0, variance1)
-            self.variance_out += max(0.0, variance0)
-        else:
-            self.variance_in += max(0.0, variance0)
-            self.variance_out += max(0.0, variance1)
-
-    def _carry(self, carry0: float, carry1: float) -> None:
-        if self.search.scene.line0:
-            self.carry_in, self.carry_out = _bounded(carry1), _bounded(carry0)
-        else:
-            self.carry_in, self.carry_out = _bounded(carry0), _bounded(carry1)
-
-    def _tell(self, group: int, everything: bool, found: Found, first: int) -> None:
-        """Tell of one group's person, if it is one who passed."""
-        search, groups = self.search, self.groups
-        place = groups.person[group]
-        if place < 0 or search.scene.alike:
-            return
-        if not everything:
-            self._learn(group, 1.0)
-            self._vary(self.sure * (1.0 - self.sure), 0.0)
-        body = search.body[place]
-        direction = search.bodies.direction[body]
-        if direction == 0:
-            if groups.kind[group] == PERSON:
-                raise AssertionError("a person has a direction")
-            return
-        inward = (direction > 0) == (search.scene.line0 == 0)
-        t_ns = search.scene.origin_ns + max(0, int(search.bodies.centre_s[body] * 1e9 + _HALF))
-        sure, speed_m_s, length_m, persons = self.sure, nan, nan, 1
-        if groups.kind[group] == PERSON:
-            recent = self.recent_in if inward else self.recent_out
-            recent.note(search, groups.last[group], search.scene.origin_ns)
-            lag_s, width_s = search.bodies.lag_s[body], search.width_s[place]
-            if self.measured:
-                speed_m_s = self.separation_m / lag_s
-                length_m = speed_m_s * width_s
-            if search.width_sd_s[place] == 0.0:
-                alone = search.outward[self.chosen] == 0 if direction > 0 else search.inward[self.chosen] == 0
-                met = self.habits.meeting_chance(lag_s, width_s) if alone else 0.0
-                persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
-        else:
-            sure *= _WANDERER_CONFIDENCE
-        found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, length_m, _CONFIDENCE_MAX * sure, first)
-
-    def _unseen(self, inward: bool, pair: float, met: float, t_ns: int, found: Found, first: int) -> int:
-        """Whom a body hid, with chances `pair` (abreast of it) and `met` (coming the other way): how many it stands for.
-
-        Somebody met is told here. Both are told once as many are expected.
-        """
-        same, other = (self.carry_in, self.carry_out) if inward else (self.carry_out, self.carry_in)
-        same, other = same + pair, other + met
-        persons = 1
-        if pair > _LIKELY and same >= _HALF:
-            persons = 2
-            same -= 1.0
-        if met > _LIKELY and other >= _HALF:
-            other -= 1.0
-            found.passage(t_ns, -1 if inward else 1, 1, nan, nan, _CONFIDENCE_MAX * met, first)
-        if inward:
-            self.carry_in, self.carry_out = _bounded(same), _bounded(other)
-            self.variance_in += pair * (1.0 - pair)
-            self.variance_out += met * (1.0 - met)
-        else:
-            self.carry_in, self.carry_out = _bounded(other), _bounded(same)
-            self.variance_in += met * (1.0 - met)
-            self.variance_out += pair * (1.0 - pair)
-        return persons
-
-    def _doubt(self, found: Found, number: int) -> None:
-        """Give a passage the carry and the variance that came up that way since the one before."""
-        if found.direction[number] > 0:
-            found.correction[number], found.variance[number] = self.carry_in - self.told_in, self.variance_in
-            self.told_in, self.variance_in = self.carry_in, 0.0
-        else:
-            found.correction[number], found.variance[number] = self.carry_out - self.told_out, self.variance_out
-            self.told_out, self.variance_out = self.carry_out, 0.0
-
-    def _learn(self, group: int, weight: float) -> None:
-        """What this person was like makes the next ones likelier to be so."""
-        search, groups = self.search, self.groups
-        place = groups.person[group]
-        if place < 0:
-            return
-        if groups.kind[group] == WANDERER:
-            self.habits.learn(weight, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-            return
-        wheels = groups.wheels[group] != 0 or search.length_m[place] > _LONG_CHAIR_M
-        met = 0.0
-        if search.width_sd_s[place] == 0.0:
-            met = self.habits.meeting_chance(search.bodies.lag_s[search.body[place]], search.width_s[place])
-        self.habits.learn(
-            weight,
-            search.follows[place],
-            search.abreast[place],
-            search.meets[place],
-            0.0,
-            met,
-            0.0,
-            groups.arm[group],
-            1.0 if wheels else 0.0,
-        )
-
     def _clean(self) -> bool:
         """Whether each pulse of a line and its like of the other are one body's, at an even speed."""
         if self.waiting[0] != self.waiting[1]:
@@ -448,52 +264,9 @@ class Window:
         return True
 
     def _tell_clean(self, found: Found, first: int) -> bool:
-        """Most of a real day: one clean body alone, with whom it hides. False if it is no person's size."""
-        rise0, rise1, fall0, fall1 = self.rises[0], self.rises[LINE_MAX], self.falls[0], self.falls[LINE_MAX]
-        lag_ns = _HALF * abs((rise1 - rise0) + (fall1 - fall0))
-        width_ns = _HALF * ((fall0 - rise0) + (fall1 - rise1))
-        habits, search = self.habits, self.search
-        if width_ns > _WIDTH_NS_MIN:
-            habits.learn_scale(lag_ns * 1e-9, width_ns * 1e-9)
-        speed = habits.separation_m / lag_ns * 1e9
-        if not _SLOW_M_S < speed < _FAST_M_S:
-            return False
-        length_m = width_ns / lag_ns * habits.separation_m
-        if not _SHORT_M < length_m < _LONG_M:
-            return False
-        inward = rise0 < rise1
-        recent, against = (self.recent_in, self.recent_out) if inward else (self.recent_out, self.recent_in)
-        near_shown = recent.show(search, RECENT0, rise0)
-        met_shown = against.show(search, RECENT1, rise0)
-        centre_ns = ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) // 4
-        half_ns = int(_HALF * width_ns)
-        if near_shown and recent.has_wheels:
-            return False
-        follows = abreast = meets = 0.0
-        if near_shown or met_shown:
-            search.separation_m = habits.separation_m
-            search.arrival(
-                centre_ns * 1e-9,
-                width_ns * 1e-9,
-                0.0,
-                lag_ns * 1e-9,
-                RECENT0 if near_shown else -1,
-                RECENT1 if met_shown else -1,
-            )
-            follows, abreast, meets = search.new_follows, search.new_abreast, search.new_meets
-        recent.note_clean(rise0 + centre_ns - half_ns, rise0 + centre_ns + half_ns, lag_ns * 1e-9)
-        pair = habits.pair_chance(length_m)
-        met = habits.meeting_chance(lag_ns * 1e-9, width_ns * 1e-9)
-        habits.learn(1.0, follows, abreast, meets, pair, met, 0.0, 0.0, 0.0)
-        t_ns = rise0 + centre_ns
-        persons = self._unseen(inward, pair, met, t_ns, found, first)
-        speed_m_s, measured_m = nan, nan
-        if self.measured:
-            speed_m_s = self.separation_m / lag_ns * 1e9
-            measured_m = speed_m_s * width_ns * 1e-9
-        sure = _CONFIDENCE_MAX * (pair if persons > 1 else 1.0 - pair)
-        found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, measured_m, sure, first)
-        return True
+        return self.teller.tell_clean(
+            self.rises[0], self.rises[LINE_MAX], self.falls[0], self.falls[LINE_MAX], found, first
+        )
 
     def _forget(self, line: int, count: int) -> None:
         start = line * LINE_MAX
@@ -542,9 +315,7 @@ class Window:
             "came": self.came,
             "tick": [self.first_ns, self.tick_ns, self.heard],
             "stay": [self.stay, self.left0_ns, self.left1_ns],
-            "carry": [self.carry_in, self.carry_out, self.told_in, self.told_out],
-            "variance": [self.variance_in, self.variance_out],
-            "recent": [self.recent_in.snapshot(), self.recent_out.snapshot()],
+            "teller": self.teller.snapshot(),
             "habits": self.habits.snapshot(),
             "deadline_ns": self.deadline_ns,
         }
@@ -561,14 +332,6 @@ class Window:
         self.came = state["came"]
         self.first_ns, self.tick_ns, self.heard = state["tick"]
         self.stay, self.left0_ns, self.left1_ns = state["stay"]
-        self.carry_in, self.carry_out, self.told_in, self.told_out = state["carry"]
-        self.variance_in, self.variance_out = state["variance"]
-        recent_in, recent_out = state["recent"]
-        self.recent_in.restore(recent_in)
-        self.recent_out.restore(recent_out)
+        self.teller.restore(state["teller"])
         self.habits.restore(state["habits"])
         self.deadline_ns = state["deadline_ns"]
-
-
-def _bounded(carry: float) -> float:
-    return min(_CARRY_MAX, max(-_CARRY_MAX, carry))
