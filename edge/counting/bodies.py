@@ -54,10 +54,9 @@ class Bodies:
     """Fill it from a scene; the bodies whose earliest edge is `n` are `head[n]`, `following[head[n]]` and so on to -1.
 
     Of each: its `kind`, the `mask` of its edges and their `number`; `needs`: edges that must be explained already; the
-    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
-    (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm` and
-    `piece` are the densities of its edges as such, but for the lag's, which is `alone` for a person in nobody's company;
-    of all others `gain` is the logarithm of the density of its edges.
+    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1 (0
+    of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm` and
+    `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of all others `gain` is the logarithm of the density of its edges.
     """
 
     __slots__ = (
@@ -276,7 +275,7 @@ class Bodies:
             return 0.0
         walks = lag_density(max(lag_s, _SHORTEST_S), self.separation_m) * _LOG_RANGE * max(lag_s, _SHORTEST_S)
         slow = min(1.0, lag_s * lag_s / (_SHUFFLE_S * _SHUFFLE_S))
-        gain = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
+        gain: float = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
         if width_s < lag_s:
             speed = self.separation_m / lag_s
             gain += log(0.5 + 0.5 * habits.length_density(width_s * speed) * speed * _LOG_RANGE * width_s)

@@ -41,10 +41,9 @@ class Measure:
         self.fit = self.loose = self.lag_s = self.width_s = self.centre_s = 0.0
 
     def take(self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> int:
-        """The kind of body that made the edges `seen` of a pulse of its first beam and one of its second; 0 if none can.
+        """The kind of body that made the edges `seen` of a pulse of its first beam and of one of its second; 0 if none.
 
-        Leaves lag, width and centre in its attributes; `fit` is the density of what is seen but for these, and `loose` the
-        same for an arm, which swings. Of two rises or two falls the width is anything up to `width_s`; where neither
+        Of two rises or two falls the width is anything up to `width_s`; where neither
         lag nor width was seen both are integrated out, `fit` includes them, and `lag_s` is the likeliest.
         """
         rise_lag, fall_lag = rise1 - rise0, fall1 - fall0

@@ -18,7 +18,7 @@ _RECENT_NS = 3_000_000_000
 
 
 class Recent:
-    """Of the last person one way, from when to when they were halfway between the beams, their centre, and their lag."""
+    """Of the last person one way: from when to when they were halfway between the beams, and their lag."""
 
     __slots__ = ("centre_ns", "end_ns", "has_wheels", "lag_s", "start_ns", "width_sd_s")
 

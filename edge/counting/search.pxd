@@ -39,7 +39,7 @@ cdef class Search:
     cdef void _straight(self, int parent, int body, int kind) except *
     @cython.locals(habits=Habits, rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double, met=bint)
     cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) except -1
-    @cython.locals(rounded=double)
+    @cython.locals(rounded=double, spread=double)
     cdef double _spread(self, double sd, double lag_s) except -1
     @cython.locals(bodies=Bodies, habits=Habits, lag_s=double, lag_log=double, speed=double, half_s=double, gap_m=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
     cdef void _join(self, int parent, int body, int near) except *

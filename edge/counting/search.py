@@ -4,8 +4,8 @@
 
 Compiled by Cython with the types in `search.pxd`; the same source runs uncompiled.
 
-A hypothesis says who made which edge. It grows by explaining its earliest unexplained edge in every way there is: as the
-edge of a person, of an arm or wheels that belong to one, of a wanderer, or of nobody. The few likeliest hypotheses are
+A hypothesis says who made which edge. It grows by explaining its earliest unexplained edge in every way there is: as
+the edge of a person, of an arm or wheels that belong to one, of a wanderer, or of nobody. The few likeliest hypotheses are
 kept at each edge.
 """
 
@@ -276,7 +276,8 @@ class Search:
         if self.jitter_s <= 0.0:
             return sd
         rounded = self.jitter_s / lag_s
-        return sqrt(sd * sd + rounded * rounded)
+        spread: float = sqrt(sd * sd + rounded * rounded)
+        return spread
 
     def _join(self, parent: int, body: int, near: int) -> None:
         """A body as one more part of a group, or as the person whom its parts announced."""
