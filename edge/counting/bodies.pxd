@@ -37,7 +37,7 @@ cdef class Bodies:
     cdef int _note(self, int times, double t_s) except -1
     @cython.locals(total=double, index=int)
     cdef double _dwelt(self, int times) except? -1
-    @cython.locals(longest_s=double, index=int)
+    @cython.locals(longest_s=double, index=int, gain=double)
     cdef double _as_turned(self, int times) except? -1
     @cython.locals(gain=double, speed=double, walks=double, slow=double)
     cdef double _as_walked(self, Habits habits, double lag_s, double width_s) except? -1

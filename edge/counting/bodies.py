@@ -54,9 +54,10 @@ class Bodies:
     """Fill it from a scene; the bodies whose earliest edge is `n` are `head[n]`, `following[head[n]]` and so on to -1.
 
     Of each: its `kind`, the `mask` of its edges and their `number`; `needs`: edges that must be explained already; the
-    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1 (0
-    of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm` and
-    `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of all others `gain` is the logarithm of the density of its edges.
+    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
+    (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
+    and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
+    all others `gain` is the logarithm of the density of its edges.
     """
 
     __slots__ = (
@@ -264,7 +265,8 @@ class Bodies:
         longest_s = _SHORTEST_S
         for index in range(1, times):
             longest_s = max(longest_s, self.stay_s[index] - self.stay_s[index - 1])
-        return log(_LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY)
+        gain: float = log(_LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY)
+        return gain
 
     def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
         """What is gained by knowing that those who wander come and leave walking: most of them keep a walker's lag.

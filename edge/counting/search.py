@@ -5,8 +5,8 @@
 Compiled by Cython with the types in `search.pxd`; the same source runs uncompiled.
 
 A hypothesis says who made which edge. It grows by explaining its earliest unexplained edge in every way there is: as
-the edge of a person, of an arm or wheels that belong to one, of a wanderer, or of nobody. The few likeliest hypotheses are
-kept at each edge.
+the edge of a person, of an arm or wheels that belong to one, of a wanderer, or of nobody. The few likeliest hypotheses
+are kept at each edge.
 """
 
 from __future__ import annotations
