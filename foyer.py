@@ -15,6 +15,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from collector.commands import app as collector_app
+from collector.store_commands import add_to
 from firmware_cfg.errors import ConfigError, FoyerError
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+add_to(collector_app)
+app.add_typer(collector_app, name="collector")
 
 
 @app.command(
@@ -129,33 +133,50 @@ def simulate_score(
         score.renew(output, told, sys.argv[1:])
 
 
-@app.command()
+@collector_app.callback(invoke_without_command=True)
 def collector(
-    fleet: Annotated[Path, typer.Option(help="Folder of TOML files, one a hub.", show_default=False)],
-    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[USER[:PASSWORD]@]HOST[:PORT] or mqtts://…")],
-    store: Annotated[str, typer.Option(help="sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET.")],
-    state: Annotated[Path, typer.Option(help="Folder for what the collector must remember.", show_default=False)],
+    context: typer.Context,
+    fleet: Annotated[Path | None, typer.Option(help="Folder of TOML files, one a hub.")] = None,
+    mqtt: Annotated[str, typer.Option(help="The broker: mqtt://[USER[:PASSWORD]@]HOST[:PORT] or mqtts://…")] = "",
+    store: Annotated[str, typer.Option(help="sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET.")] = "",
+    state: Annotated[Path | None, typer.Option(help="Folder for what the collector must remember.")] = None,
     http: Annotated[str, typer.Option(help="Where to listen for browsers: HOST:PORT.")] = "127.0.0.1:8000",
     client_id: Annotated[str, typer.Option(help="Name at the broker; by default one made up once in --state.")] = "",
     watch: Annotated[bool, typer.Option(help="Show live what other collectors of the same broker take, too.")] = True,
+    roll_up: Annotated[bool, typer.Option(help="Keep the store's rollups; one collector of a store is enough.")] = True,
+    log: Annotated[str, typer.Option(help="Log lines on stderr: text, or json, one object a line.")] = "text",
+    receivers: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of who gets alerts: name = [Apprise addresses]; or FOYER_RECEIVER_NAME."),
+    ] = None,
     tls_ca: Annotated[
         Path | None, typer.Option(help="Who signs the broker's certificate, if no public authority does.")
     ] = None,
     tls_cert: Annotated[Path | None, typer.Option(help="The collector's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
 ) -> None:
-    """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C."""
+    """Take what the units publish into the store, and serve API and pages until SIGTERM or Ctrl-C.
+
+    Needs --fleet, --mqtt, --store and --state, unless one of the commands below is given, which has options of its own.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if fleet is None or state is None or not mqtt or not store:
+        raise ConfigError("collector needs --fleet, --mqtt, --store and --state; see foyer collector --help")
+    from collector.alerts.receivers import receivers as receivers_of
     from collector.serve import listening, log_to_stderr, serve
     from collector.service import Collector
     from dashboards.app import create_app
     from firmware_cfg.endpoint import TlsFiles, parse_host_port, parse_mqtt_url
     from firmware_cfg.load import load_fleet
 
-    log_to_stderr()
+    log_to_stderr(log)
     address = parse_host_port(http)
     known, endpoint = load_fleet(fleet), parse_mqtt_url(mqtt, TlsFiles(tls_ca, tls_cert, tls_key))
+    told = receivers_of(known, receivers, os.environ)
     with listening(*address) as socket:
-        service = Collector(known, endpoint, store, state, client_id=client_id or None, watch=watch)
+        name = client_id or None
+        service = Collector(known, endpoint, store, state, client_id=name, watch=watch, roll_up=roll_up, receivers=told)
         serve(service, create_app(service), socket)
 
 

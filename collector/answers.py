@@ -16,12 +16,29 @@ class Total(BaseModel):
     """A number of persons with its 95 % interval; None where nothing is known: a gap is not a zero.
 
     `completeness` is the share (0..1) of the stretch in which the counting sensors are known to have worked.
+    Where corrections are applied `value` is net: `gross` is what the sensors counted (None: nothing watched),
+    `correction` what was added to it, and `corrections` has the numbers of those that concern the stretch.
     """
 
     value: int | None
     low: int | None
     high: int | None
     completeness: Annotated[float, Field(ge=0, le=1)]
+    gross: int | None = None
+    correction: int = 0
+    corrections: list[int] = []
+
+
+class PeopleInside(Total):
+    """People inside now. Where that is unknown, `reason` says why.
+
+    `completeness` is the watched share of the time since `empty`, when nobody was inside last. `balances` is how many
+    stretches between two such times taught how the doors miscount.
+    """
+
+    reason: str | None
+    empty: str | None
+    balances: int
 
 
 class Place(BaseModel):
@@ -78,15 +95,22 @@ class FaultLive(BaseModel):
 
 
 class OutboxLive(BaseModel):
-    """Events that wait to be delivered, the age of the oldest, and how many had to be given up."""
+    """Events that wait to be delivered, the age of the oldest, and how many had to be given up.
+
+    `trouble`: why the unit's disk takes none now, in one sentence; empty where it does.
+    """
 
     depth: int
     oldest_age_s: float
     dropped: int
+    trouble: str
 
 
 class UnitLive(BaseModel):
-    """`online` None: nothing was heard of it yet. What it reported of itself is as of `reported`."""
+    """`online` None: nothing was heard of it yet. What it reported of itself is as of `reported`.
+
+    `missing` of its events have not come though they were asked for again, and `lost` never will, as the unit says.
+    """
 
     id: str
     online: bool | None
@@ -96,6 +120,8 @@ class UnitLive(BaseModel):
     clock: Literal["synced", "unsynced"] | None = None
     temperature_c: float | None = None
     outbox: OutboxLive | None = None
+    missing: int = 0
+    lost: int = 0
     sensors: list[SensorLive] = []
     faults: list[FaultLive] = []
 
@@ -183,7 +209,7 @@ class Live(BaseModel):
     hub: str
     name: str
     as_of: str
-    occupancy: Total
+    occupancy: PeopleInside
     visits_today: Total
     last_passages: list[LastPassage]
     entrances: list[EntranceLive]
@@ -202,7 +228,7 @@ class FootfallBucket(BaseModel):
 
 
 class Lineage(BaseModel):
-    """How to get the same numbers again: the query, the store, and which raw events went in."""
+    """How to get the same numbers again: the query, the store, which raw events went in, and which corrections."""
 
     query: str
     store: str

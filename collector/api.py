@@ -3,40 +3,34 @@
 Annotations are read as they stand here, since a route's dependency is made inside `_add_stream`.
 """
 
-from collections.abc import AsyncIterator
-from datetime import date
-from typing import Annotated, NoReturn
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 from anyio import BrokenResourceError
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
-from collector.analysis.buckets import midnight_ns
+from collector import service
+from collector.analysis import visits
 from collector.analysis.footfall import BUCKETS_MAX, footfall
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
+from collector.api_corrections import add_corrections
+from collector.api_units import add_units
 from collector.ledger import KeptLetter
 from collector.live import Listener
+from collector.problems import ProblemAnswer, known_hub
+from collector.problems import moment_ns as _moment
+from collector.problems import refuse as _refuse
 from collector.service import Collector
 from collector.store.base import StoreUnavailable
 from firmware_cfg.schema import Hub
-from firmware_cfg.times import from_rfc3339, to_rfc3339
+from firmware_cfg.times import to_rfc3339
 
 _PAYLOAD_SHOWN_BYTES = 16 * 1024
-_LATEST_NS = 4_102_444_800 * 1_000_000_000  # 2100
-
-
-class Problem(BaseModel):
-    """What is wrong, where in the request, and how to mend it."""
-
-    what: str
-    where: str
-    mend: str
-
-
-class ProblemAnswer(BaseModel):
-    detail: Problem
 
 
 class Condition(BaseModel):
@@ -68,20 +62,17 @@ class DeadLetters(BaseModel):
     letters: list[DeadLetterKept]
 
 
-def _refuse(status: int, what: str, where: str, mend: str) -> NoReturn:
-    raise HTTPException(status, Problem(what=what, where=where, mend=mend).model_dump())
-
-
 HubName = Annotated[str, Query(description="The hub's id, as in /api/v1/hubs", max_length=64)]
+MaybeHub = Annotated[str | None, Query(description="A hub's id; all hubs together if left out", max_length=64)]
 Moment = Annotated[
     str, Query(description="A local date (2026-03-29, its first moment) or an RFC 3339 time with offset", max_length=40)
 ]
 
 
 def create_api(collector: Collector) -> APIRouter:
-    """Every route below `/api/v1`, and `/healthz`."""
+    """Every route below `/api/v1`, `/healthz` and `/readyz`."""
     router = APIRouter()
-    for add in (_add_hubs, _add_stream, _add_footfall, _add_operation):
+    for add in (_add_hubs, _add_stream, _add_footfall, _add_visits, add_units, add_corrections, _add_operation):
         add(router, collector)
     return router
 
@@ -128,6 +119,8 @@ def _add_stream(router: APIRouter, collector: Collector) -> None:
 
 
 def _add_footfall(router: APIRouter, collector: Collector) -> None:
+    store, fleet = collector.store, collector.fleet
+
     @router.get(
         "/api/v1/footfall",
         tags=["history"],
@@ -137,28 +130,87 @@ def _add_footfall(router: APIRouter, collector: Collector) -> None:
         """Visits and exits in buckets of local time, `start` inclusive, `end` exclusive.
 
         Both are widened to whole buckets. A bucket that no working sensor watched has the value null, not 0.
+        Corrections are applied: each total says gross, correction, net (`value`) and which corrections.
         """
         place = _known(collector, hub, "hub")
         start_ns, end_ns = _moment(start, "start", place), _moment(end, "end", place)
         if start_ns >= end_ns:
             _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
-        try:
-            return footfall(collector.store, collector.fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns())
-        except ValueError as error:
-            _refuse(
-                400, str(error), "bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"
-            )
-        except StoreUnavailable as error:
-            _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
+        with _refusals("bucket", f"ask for at most {BUCKETS_MAX} buckets: a shorter time or a wider bucket"):
+            active = collector.ledger.corrections.active(hub)
+            return footfall(store, fleet, hub, start_ns, end_ns, bucket, now_ns=collector.wall_ns(), active=active)
+
+
+def _add_visits(router: APIRouter, collector: Collector) -> None:
+    """Long stretches, from rollups that are some seconds behind the events."""
+    store, fleet = collector.store, collector.fleet
+    problems: dict[int | str, dict[str, Any]] = {code: {"model": ProblemAnswer} for code in (400, 404, 503)}
+    mend = f"ask for at most {BUCKETS_MAX} hours or days, and for one hub where their local times differ"
+
+    def stretch(start: str, end: str, hub: Hub) -> tuple[int, int]:
+        start_ns, end_ns = _moment(start, "start", hub), _moment(end, "end", hub)
+        if start_ns >= end_ns:
+            _refuse(400, f"end {end} is not after start {start}", "end", "end is exclusive: give a later one")
+        return start_ns, end_ns
+
+    def any_hub(hub: str | None) -> Hub:
+        return _known(collector, hub, "hub") if hub is not None else next(iter(fleet.hubs.values()))
+
+    @router.get("/api/v1/visits/hours", tags=["history"], responses=problems)
+    def get_hours(hub: HubName, start: Moment, end: Moment) -> visits.VisitsByHour:
+        """Visits and exits of one hub in each local hour, in columns; null where nothing is known."""
+        start_ns, end_ns = stretch(start, end, _known(collector, hub, "hub"))
+        with _refusals("start", mend):
+            return visits.by_hour(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/days", tags=["history"], responses=problems)
+    def get_days(start: Moment, end: Moment) -> visits.VisitsByDay:
+        """Visits and exits of every hub on each local day, and of all together, in columns."""
+        start_ns, end_ns = stretch(start, end, any_hub(None))
+        with _refusals("start", mend):
+            return visits.by_day(store, fleet, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/heatmap", tags=["history"], responses=problems)
+    def get_heat_map(start: Moment, end: Moment, hub: MaybeHub = None) -> visits.HeatMap:
+        """Visits by weekday and local hour, summed over the time asked for; of all hubs where none is named."""
+        start_ns, end_ns = stretch(start, end, any_hub(hub))
+        with _refusals("start", mend):
+            return visits.heat_map(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+
+    @router.get("/api/v1/visits/years", tags=["history"], responses=problems)
+    def get_years(year: Annotated[int, Query(ge=1971, le=2099)], hub: MaybeHub = None) -> visits.YearOnYear:
+        """Each month's visits beside those on the same dates a year before; of all hubs where none is named."""
+        any_hub(hub)
+        with _refusals("hub", mend):
+            return visits.year_on_year(store, fleet, hub, year, now_ns=collector.wall_ns())
+
+
+@contextmanager
+def _refusals(where: str, mend: str) -> Iterator[None]:
+    """What an analysis raises, as an answer."""
+    try:
+        yield
+    except ValueError as error:
+        _refuse(400, str(error), where, mend)
+    except StoreUnavailable as error:
+        _refuse(503, str(error), "store", "try again later; /healthz says when it is back")
 
 
 def _add_operation(router: APIRouter, collector: Collector) -> None:
     @router.get("/healthz", tags=["operation"], responses={503: {"model": Condition}})
     def healthz() -> JSONResponse:
-        """200 where broker and store are reachable and events move, else 503; the reasons are in the body."""
-        condition = collector.condition()
-        body = Condition(ok=condition.ok, reasons=condition.reasons, dead_letters=condition.dead_letters)
-        return JSONResponse(body.model_dump(), 200 if condition.ok else 503, {"Cache-Control": "no-store"})
+        """200 where broker, store and ledger can be used and events move, else 503; the reasons are in the body."""
+        return _condition(collector.condition())
+
+    @router.get("/readyz", tags=["operation"], responses={503: {"model": Condition}})
+    def readyz() -> JSONResponse:
+        """200 where questions can be answered, also while the broker is away, else 503; the reasons are in the body."""
+        return _condition(collector.readiness())
+
+    @router.get("/metrics", tags=["operation"], response_class=Response)
+    def metrics() -> Response:
+        """Figures of this collector for Prometheus, in its text format."""
+        return Response(collector.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/api/v1/dead-letters", tags=["operation"], responses={503: {"model": ProblemAnswer}})
     def dead_letters(limit: Annotated[int, Query(ge=1, le=100)] = 20) -> DeadLetters:
@@ -170,26 +222,13 @@ def _add_operation(router: APIRouter, collector: Collector) -> None:
             _refuse(503, str(error), "ledger", "see that --state can be read; /healthz says when it can")
 
 
+def _condition(found: service.Condition) -> JSONResponse:
+    body = Condition(ok=found.ok, reasons=found.reasons, dead_letters=found.dead_letters)
+    return JSONResponse(body.model_dump(), 200 if found.ok else 503, {"Cache-Control": "no-store"})
+
+
 def _known(collector: Collector, hub: str, where: str) -> Hub:
-    hubs = collector.fleet.hubs
-    if hub not in hubs:
-        _refuse(404, f"hub {hub[:64]!r} is not known", where, f"use one of: {', '.join(sorted(hubs))}")
-    return hubs[hub]
-
-
-def _moment(text: str, where: str, hub: Hub) -> int:
-    try:
-        t_ns = midnight_ns(date.fromisoformat(text), hub.zone) if len(text) == len("2026-03-29") else from_rfc3339(text)
-    except (ValueError, OverflowError):
-        t_ns = -1
-    if not 0 <= t_ns <= _LATEST_NS:
-        _refuse(
-            400,
-            f"{text!r} is neither a local date nor an RFC 3339 time between 1970 and 2100",
-            where,
-            "write 2026-03-29 or 2026-03-29T09:00:00+01:00, with + as %2B",
-        )
-    return t_ns
+    return known_hub(collector.fleet, hub, where)
 
 
 def _shown(kept: KeptLetter) -> DeadLetterKept:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from collector.analysis.buckets import local_day
 from collector.answers import LastPassage, Live
+from collector.inside_now import InsideNow
 from collector.premises import Premises
 from collector.recent import key_of
 from collector.store.base import Coverage, Stored
@@ -29,6 +30,7 @@ class HubNow:
         self.today = Today(hub)
         self.dirty = True
         self._units = units
+        self.inside = InsideNow(hub, units)
         self._premises = Premises(hub)
         self._last: list[Passage] = []
         self._entrances = {
@@ -51,6 +53,7 @@ class HubNow:
         match event:
             case Passage() | Counter():
                 news = self.today.take(unit, epoch, event)
+                self.dirty = self.inside.take(epoch, event) or self.dirty
                 if news and event.role == "counting" and isinstance(event, Passage):
                     self._remember(event)
             case Room():
@@ -72,7 +75,8 @@ class HubNow:
             del self._last[0]
 
     def report(self, report: Health) -> None:
-        """How the sensors at its entrances do. Only today's reports tell whether they watched."""
+        """How the sensors at its entrances do. Only today's reports tell whether they watched today."""
+        self.inside.report(report)
         if self.today.holds(report.t_ns):
             for name, sensor in report.sensors.items():
                 entrance = self._entrances.get((report.unit, name))
@@ -80,28 +84,28 @@ class HubNow:
                     self.today.report(entrance, name, report)
         self.dirty = True
 
-    def seed(self, stored: Iterable[Stored], coverage: Iterable[Coverage]) -> None:
-        """What the store has: events in any order, and how long its sensors watched today."""
+    def seed(self, stored: Iterable[Stored], coverage: Sequence[Coverage]) -> None:
+        """What the store has: events in any order, and how long its sensors watched."""
         by_entrance: dict[str, list[Coverage]] = defaultdict(list)
         for cover in coverage:
             entrance = self._entrances.get((cover.unit, cover.sensor))
             if entrance is not None:
                 by_entrance[entrance].append(cover)
         for entrance, covers in by_entrance.items():
-            self.today.seed(entrance, covers)
+            self.today.seed(entrance, [cover for cover in covers if self.today.holds(cover.t_ns)])
+        self.inside.watched(coverage)
         for item in stored:
             self.take(item.unit, item.epoch, item.event)
         self.dirty = True
 
     def answer(self, now_ns: int) -> Live:
-        occupancy, visits = self.today.totals(now_ns)
         stays = sorted((stay for stay in self.hub.units if stay.holds(now_ns)), key=lambda stay: stay.id)
         return Live(
             hub=self.hub.id,
             name=self.hub.name,
             as_of=to_rfc3339(now_ns),
-            occupancy=occupancy,
-            visits_today=visits,
+            occupancy=self.inside.answer(now_ns),
+            visits_today=self.today.visits(now_ns),
             last_passages=[_last_passage(passage) for passage in reversed(self._last)],
             entrances=self.today.entrances(now_ns),
             rooms=self._premises.rooms_answer(now_ns, partial(self._room_trouble, now_ns)),

@@ -23,6 +23,7 @@ from firmware_cfg.wire import (
     Health,
     Passage,
     RawBatch,
+    Reply,
     Role,
     State,
     WireModel,
@@ -36,6 +37,10 @@ PARSED_BYTES_MAX = 1024 * 1024  # an oversized batch is still read for its seque
 REASON_CHARS_MAX = 300
 
 _COUNTED = (Passage, Counter)
+_COUNTED_KINDS = frozenset(("passage", "counter"))
+
+_GIVEN = {"role"}
+"""In place of each event's own set of the fields that were given, which takes as much memory as the event."""
 
 _M = TypeVar("_M", bound=WireModel)
 
@@ -67,6 +72,7 @@ class Verdict:
     parcel: Parcel | None = None
     report: Health | None = None
     state: State | None = None
+    reply: Reply | None = None
     dead: tuple[DeadLetter, ...] = ()
     stale: bool = False
 
@@ -108,13 +114,31 @@ class Ingest:
         except _Bad as bad:
             return _whole(topic, address, payload, bad)
 
+    def judge_again(self, letter: DeadLetter, now_ns: int) -> Verdict:
+        """A dead letter, after its cause was mended. Never raises.
+
+        An oversized batch is judged event by event; a letter that is one event belongs to the letter's own outbox.
+        """
+        address = parse_topic(letter.topic)
+        if address is None or address.channel != "events":
+            return self.judge(letter.topic, letter.payload, now_ns)
+        try:
+            self._check_known(address)
+            raw = _json(letter.payload)
+            if not isinstance(raw, dict) or not isinstance(raw.get("events"), list) or not raw["events"]:
+                if letter.epoch is None:
+                    return self.judge(letter.topic, letter.payload, now_ns)
+                return self._sort(address, letter.epoch, [raw], now_ns)
+            head = _parsed(RawBatch, to_json({**raw, "events": raw["events"][:1]}))
+            _check_unit(address, head.unit)
+            return self._sort(address, head.epoch, raw["events"], now_ns)
+        except _Bad as bad:
+            return _whole(letter.topic, address, letter.payload, bad)
+
     def _judge(self, address: Address | None, payload: bytes, now_ns: int, *, retained: bool) -> Verdict:
         if address is None:
             raise _Bad("topic", "topic is not one of foyer/v1/{hub}/{unit}/{channel}")
-        if address.hub not in self._hubs:
-            raise _Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
-        if address.unit not in self._places:
-            raise _Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
+        self._check_known(address)
         if retained and address.channel != "state":
             raise _Bad("retained", f"{address.channel} messages must not be retained; clear the topic")
         if len(payload) > BATCH_BYTES_MAX:
@@ -125,7 +149,15 @@ class Ingest:
             return self._health(address, payload, now_ns)
         if address.channel == "state":
             return self._state(address, payload)
+        if address.channel == "reply":
+            return Verdict(address=address, reply=_parsed(Reply, payload))
         raise _Bad("channel", f"{address.channel!r} is not a channel that units send to the collector on")
+
+    def _check_known(self, address: Address) -> None:
+        if address.hub not in self._hubs:
+            raise _Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
+        if address.unit not in self._places:
+            raise _Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
 
     def _events(self, address: Address, payload: bytes, now_ns: int) -> Verdict:
         try:
@@ -140,15 +172,18 @@ class Ingest:
             high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
             hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
             for event in events:
+                said = event.__dict__  # read in half the time of as many attributes
                 if (
-                    not low <= event.t_ns <= high
-                    or event.hub != hub
-                    or event.entrance not in entrances
-                    or event.room not in rooms
-                    or (isinstance(event, _COUNTED) and (event.sensor not in roles or not _says_role(event)))
+                    not low <= said["t_ns"] <= high
+                    or said["hub"] != hub
+                    or said["entrance"] not in entrances
+                    or said["room"] not in rooms
+                    or (said["kind"] in _COUNTED_KINDS and (said["sensor"] not in roles or not _says_role(event)))
                 ):
                     break
             else:
+                for event in events:
+                    object.__setattr__(event, "__pydantic_fields_set__", _GIVEN)
                 return Verdict(address=address, parcel=Parcel(batch.unit, batch.epoch, events))
         return self._sort(address, batch.epoch, events, now_ns)
 
@@ -241,8 +276,8 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
     return tuple(reversed(places))
 
 
-def _says_role(event: Passage | Counter) -> bool:
-    return "role" in event.model_fields_set
+def _says_role(event: WireModel) -> bool:
+    return "role" in event.__pydantic_fields_set__  # as model_fields_set, without the property: for each event
 
 
 def _within(report: Health, since_ns: int) -> Health:
@@ -278,6 +313,13 @@ def _validated(raw: Any) -> Event:
         return event_adapter.validate_json(to_json(raw, inf_nan_mode="constants"))
     except ValidationError as error:
         raise _Bad("invalid", explain(error, root="event")[0][:REASON_CHARS_MAX]) from error
+
+
+def _json(payload: bytes) -> Any:
+    try:
+        return from_json(payload)
+    except ValueError as error:
+        raise _Bad("json", f"is not JSON: {error}"[:REASON_CHARS_MAX]) from error
 
 
 def _parsed(model: type[_M], payload: bytes) -> _M:

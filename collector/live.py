@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from collector.analysis.buckets import local_day
-from collector.answers import CabinetLive, RoomLive, UnitLive
+from collector.answers import CabinetLive, PeopleInside, RoomLive, UnitLive
 from collector.answers import Live as LiveAnswer
 from collector.hub_now import HubNow
 from collector.store.base import QUARTER_NS, Parcel, Store, Stored
@@ -27,7 +27,10 @@ PUSH_EVERY_S = 0.05
 LISTENERS_MAX = 200
 LOOK_EVERY_S = 15
 
-_Glance = tuple[list[RoomLive], CabinetLive | None, list[UnitLive]]
+LEARN_NS = 28 * 86_400 * NS_PER_S
+"""So much of the past teaches how doors miscount."""
+
+_Glance = tuple[PeopleInside, list[RoomLive], CabinetLive | None, list[UnitLive]]
 
 
 class Live:
@@ -94,15 +97,26 @@ class Live:
                 self._units[state.unit].state(state, now_ns)
                 self._mark(state.unit)
 
+    def missing(self, unit: str, missing: int, lost: int) -> None:
+        """How many of a unit's events have not come though asked for, and how many never will."""
+        if unit in self._units:
+            with self._changing():
+                self._units[unit].missing, self._units[unit].lost = missing, lost
+                self._mark(unit)
+
     def _mark(self, unit: str) -> None:
         for hub in self._hubs_of[unit]:
             hub.dirty = True
 
     def seed(self, store: Store) -> None:
-        """Take from the store today so far, and how rooms, cabinets and faults were last. Raises StoreUnavailable."""
+        """Take from the store who came and left since the building was empty, and how all else was last.
+
+        Raises StoreUnavailable.
+        """
         for name, hub in self._hubs.items():
             now_ns = self._wall_ns()
             start_ns, end_ns = local_day(now_ns, hub.hub.zone)
+            start_ns = min(start_ns, hub.inside.start_ns(now_ns))
             stored: list[Stored] = []
             for kind in ("passage", "counter"):
                 stored += store.events(kind, name, start_ns, end_ns, limit=SEED_EVENTS_MAX, newest_first=True)
@@ -112,6 +126,17 @@ class Live:
             coverage = store.coverage_15m(name, start_ns, -(-end_ns // QUARTER_NS) * QUARTER_NS)
             with self._changing():
                 hub.seed(reversed(stored), coverage)
+
+    def learn(self, store: Store) -> None:
+        """Learn from the store's past how each door miscounts, and how soon people leave. Raises StoreUnavailable."""
+        for name, hub in self._hubs.items():
+            end_ns = hub.inside.start_ns(self._wall_ns())
+            start_ns = max(0, end_ns - LEARN_NS)
+            quarters = store.counts_15m(name, start_ns, end_ns)
+            coverage = store.coverage_15m(name, start_ns, end_ns)
+            past = hub.inside.study(quarters, coverage, end_ns)  # takes a while: not while others wait
+            with self._changing():
+                hub.inside.begin(past)
 
     def snapshot(self, hub: str) -> LiveAnswer:
         """One hub now; KeyError where there is no such hub."""
@@ -164,7 +189,9 @@ class Live:
                 if not (hub.dirty or look):
                     continue
                 answer = hub.answer(now_ns)
-                glance = (answer.rooms, answer.cabinet, answer.units)
+                still = {"completeness": 1.0, "empty": None}  # the clock alone moves these
+                inside = answer.occupancy.model_copy(update=still)
+                glance = (inside, answer.rooms, answer.cabinet, answer.units)
                 if hub.dirty or self._shown.get(name) != glance:
                     answers.append(answer)
                 self._shown[name] = glance

@@ -13,13 +13,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest, Verdict
 from collector.ledger import Ledger
+from collector.letters import letter_of, write_apart
 from collector.live import Live
+from collector.metrics import Metrics
 from collector.ranges import RangeSet
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery, Subscriber
-from firmware_cfg.wire import Ack, Address, Fault, Health, State
+from firmware_cfg.wire import Ack, Address, Fault, Health, Reply, State
 
 BATCH_EVENTS_MAX = 5_000
 BATCH_MESSAGES_MAX = 5_000
@@ -50,6 +53,7 @@ class Batch:
     parcels: list[Parcel] = field(default_factory=list)
     reports: list[Health] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
+    replies: list[tuple[str, Reply]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     answers: dict[tuple[Address, str], _Answer] = field(default_factory=dict)
     declared: list[tuple[str, str, int, int]] = field(default_factory=list)
@@ -70,6 +74,8 @@ class Batch:
             self._answer(address, verdict.report.epoch)
         if verdict.state is not None:
             self.states.append(verdict.state)
+        if verdict.reply is not None and address is not None:
+            self.replies.append((address.unit, verdict.reply))
         for letter in verdict.dead:
             self.dead.append(letter)
             if address is not None and letter.epoch is not None:
@@ -94,19 +100,10 @@ class Batch:
                 self.declared.append((parcel.unit, parcel.epoch, event.first_seq, event.last_seq))
 
     def refuse(self, refused: Refused) -> None:
-        """The store will never take this event."""
-        payload = refused.event.model_dump_json(by_alias=True, exclude_none=True).encode()
+        """The store will never take this event or report."""
         for (address, epoch), answer in self.answers.items():
             if address.unit == refused.unit and epoch == refused.epoch:
-                letter = DeadLetter(
-                    Address(address.hub, address.unit, "events").topic,
-                    payload,
-                    "refused",
-                    refused.reason,
-                    refused.unit,
-                    refused.epoch,
-                    (refused.event.seq,),
-                )
+                letter = letter_of(refused, address.hub)
                 self.dead.append(letter)
                 answer.reject(letter)
                 return
@@ -126,7 +123,7 @@ class Pipeline:
 
     Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most `WRITERS` + 1 batches
     are judged.
-    `say` is told in a sentence when the store cannot take a batch, and "" when it can again.
+    `say` is told in a sentence when the store cannot take a batch, and "" when it can again; `say_ledger` likewise.
     """
 
     def __init__(
@@ -136,24 +133,29 @@ class Pipeline:
         ledger: Ledger,
         live: Live,
         *,
+        holes: HoleKeeper | None = None,
         wall_ns: Callable[[], int],
         say: Callable[[str], None],
+        say_ledger: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._ingest = ingest
         self._store = store
+        self._events_max = min(BATCH_EVENTS_MAX, store.batch_events)
         self._ledger = ledger
         self._live = live
+        self._holes = holes
         self._wall_ns = wall_ns
-        self._say = say
+        self._says = {"store": say, "ledger": say_ledger}
         self._raw: deque[Delivery] = deque()
         self._open = Batch()
         self._in_work: deque[Batch] = deque()  # in the order of arrival
         self._condition = threading.Condition()
         self._closing = threading.Event()
         self._subscriber: Subscriber | None = None
-        self.trouble = ""
+        self._troubles = {"store": "", "ledger": ""}
         self.failure: BaseException | None = None
         self.events_stored = 0
+        self.metrics = Metrics()
         self.stale_wills = 0
         self._threads = [
             threading.Thread(target=self._main, name=f"store {number}", daemon=True) for number in range(WRITERS)
@@ -175,10 +177,27 @@ class Pipeline:
                 thread.join()
 
     @property
+    def trouble(self) -> str:
+        """Why the store does not take a batch, or ""."""
+        return self._troubles["store"]
+
+    @property
+    def ledger_trouble(self) -> str:
+        """Why the ledger does not, or ""."""
+        return self._troubles["ledger"]
+
+    @property
     def stuck(self) -> bool:
         """Whether one batch has been in work for half a minute."""
         with self._condition:
             return bool(self._in_work) and time.monotonic() - self._in_work[0].since_s > _STUCK_S
+
+    @property
+    def queue(self) -> dict[str, int]:
+        """Messages that arrived, that are judged, and that are being stored."""
+        with self._condition:
+            storing = sum(len(batch.deliveries) for batch in self._in_work)
+        return {"arrived": len(self._raw), "judged": len(self._open.deliveries), "storing": storing}
 
     def arrived(self, delivery: Delivery) -> None:
         self._raw.append(delivery)
@@ -191,7 +210,7 @@ class Pipeline:
     def _judge(self) -> None:
         now_ns = self._wall_ns()
         batch = self._open
-        while self._raw and batch.events < BATCH_EVENTS_MAX and len(batch.deliveries) < BATCH_MESSAGES_MAX:
+        while self._raw and batch.events < self._events_max and len(batch.deliveries) < BATCH_MESSAGES_MAX:
             delivery = self._raw.popleft()
             verdict = self._ingest.judge(delivery.topic, delivery.payload, now_ns, retained=delivery.retained)
             self.stale_wills += verdict.stale
@@ -200,7 +219,7 @@ class Pipeline:
     def _hand_over(self) -> None:
         if not self._open.deliveries:
             return
-        full = self._open.events >= BATCH_EVENTS_MAX or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
+        full = self._open.events >= self._events_max or len(self._open.deliveries) >= BATCH_MESSAGES_MAX
         with self._condition:
             if len(self._in_work) >= (WRITERS if full else 1):
                 return
@@ -222,7 +241,14 @@ class Pipeline:
                 self._subscriber.publish(address.topic, ack.model_dump_json().encode())
             self._subscriber.acknowledge(batch.deliveries)
             self._live.stored(batch.parcels, batch.reports, batch.states)
+            if self._holes is not None:
+                for address, epoch in batch.answers:
+                    self._holes.heard(address, epoch)
+                for unit, reply in batch.replies:
+                    self._holes.replied(unit, reply)
             self.events_stored += batch.events
+            self.metrics.stored(batch.parcels)
+            self.metrics.dead(batch.dead)
 
     def _stored(self) -> Batch | None:
         """The next batch in the order of arrival, where it is stored."""
@@ -235,11 +261,12 @@ class Pipeline:
                 if not self._persist(batch):
                     return
                 batch.stored = True
+                del batch  # thousands of events, else held here until the next one comes
                 if self._subscriber is not None:
                     self._subscriber.wake()
         except BaseException as error:  # a bug of ours must not look like silence
             self.failure = error
-            self._say(f"storing failed: {error!r}")
+            self._says["store"](f"storing failed: {error!r}")
             raise
 
     def _next(self) -> Batch | None:
@@ -258,26 +285,28 @@ class Pipeline:
 
         def store() -> None:
             if batch.parcels or batch.reports:
-                for refused in self._store.write(batch.parcels, batch.reports):
+                with self.metrics.store_seconds.time():
+                    found = write_apart(self._store, batch.parcels, batch.reports)
+                for refused in found:
                     batch.refuse(refused)
 
         def record() -> None:
             births = [(state.unit, state.session) for state in batch.states if state.state == "online"]
             self._ledger.record(self._wall_ns(), dead=batch.dead, done=batch.done(), births=births)
 
-        return self._insist(store) and self._insist(record)
+        return self._insist("store", store) and self._insist("ledger", record)
 
-    def _insist(self, step: Callable[[], None]) -> bool:
+    def _insist(self, part: str, step: Callable[[], None]) -> bool:
         backoff_s = _BACKOFF_S[0]
         while True:
             try:
                 step()
             except StoreUnavailable as error:
-                self.trouble = str(error)
-                self._say(f"{error}; trying again, nothing is lost meanwhile")
+                self._troubles[part] = str(error)
+                self._says[part](f"{error}; trying again, nothing is lost meanwhile")
             else:
-                self.trouble = ""
-                self._say("")
+                self._troubles[part] = ""
+                self._says[part]("")
                 return True
             if self._closing.wait(backoff_s):
                 return False

@@ -45,6 +45,15 @@ class RangeSet:
             self.holes_forgotten += 1
         return True
 
+    def remove(self, first: int, last: int) -> bool:
+        """Take `first`..`last` out; True where at least one of them was in."""
+        before = list(self)
+        pieces = [piece for low, high in before for piece in ((low, min(high, first - 1)), (max(low, last + 1), high))]
+        pieces = [(low, high) for low, high in pieces if low <= high]
+        self._firsts = [low for low, _ in pieces]
+        self._lasts = [high for _, high in pieces]
+        return pieces != before
+
     def __contains__(self, number: int) -> bool:
         index = bisect_right(self._firsts, number) - 1
         return index >= 0 and number <= self._lasts[index]

@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -100,6 +101,7 @@ class Subscriber:
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._seen = 0
+        self._outgoing: deque[tuple[str, bytes]] = deque(maxlen=ANSWERS_QUEUED_MAX)
         self.answers_dropped = 0
         self.failure: BaseException | None = None
         self._client = self._make_client(client_id)
@@ -157,12 +159,18 @@ class Subscriber:
         ):
             self.answers_dropped += 1
 
+    def publish_soon(self, topic: str, payload: bytes) -> None:
+        """The same, from any thread."""
+        self._outgoing.append((topic, payload))
+        self.wake()
+
     def close(self) -> None:
         """Disconnect and end, and the session too, so that the broker gives others what comes from now on."""
         self._closing.set()
         self.wake()
         if self._thread.ident is not None:
             self._thread.join()
+        self._client.reinitialise()  # where the thread failed its socket is open still
         self._waker.close()
         self._woken.close()
 
@@ -182,6 +190,8 @@ class Subscriber:
             self._wait()
             self._read()
             self._handler.turn()
+            while self._outgoing:
+                self.publish(*self._outgoing.popleft())
             self._write()
             self._client.loop_misc()
         self._handler.turn()  # what was stored meanwhile is acknowledged before we go

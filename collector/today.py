@@ -1,8 +1,7 @@
-"""Whom a hub's sensors saw since local midnight: visits, people inside, and how far reference sensors differ."""
+"""Whom a hub's sensors saw since local midnight: visits, and how far reference sensors differ."""
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, 
 from firmware_cfg.schema import Hub, Sensor
 from firmware_cfg.wire import Counter, Health, Passage, Role
 
-MOVES_MAX = 100_000
 ALIKE_MINUTES = 2
 """Two sensors watched a quarter of an hour alike where their minutes differ by no more: reports come each minute."""
 
@@ -54,10 +52,6 @@ class Today:
     end_ns: int = 0
     seen: dict[tuple[str, str], RangeSet] = field(default_factory=lambda: defaultdict(RangeSet))
     watches: dict[tuple[Role, str, str], Watch] = field(default_factory=lambda: defaultdict(Watch))  # entrance, sensor
-    moves: list[tuple[int, int]] = field(default_factory=list)  # (t_ns, persons in - out), by time
-    inside: int = 0
-    inside_fresh: bool = True
-    base: int = 0  # people inside before the first of `moves`
 
     def holds(self, t_ns: int) -> bool:
         return self.start_ns <= t_ns < self.end_ns
@@ -68,10 +62,8 @@ class Today:
             return False
         quarter_ns = event.t_ns - event.t_ns % QUARTER_NS
         watch = self.watches[event.role, event.entrance or "", event.sensor]
-        more_inside = _count(event, watch.counts[quarter_ns])
+        _count(event, watch.counts[quarter_ns])
         watch.minutes[quarter_ns] |= 1 << (event.t_ns - quarter_ns) // MINUTE_NS
-        if event.role == "counting":
-            self._move(event.t_ns, more_inside)
         return True
 
     def report(self, entrance: str, sensor: str, report: Health) -> None:
@@ -92,29 +84,9 @@ class Today:
             watch.seeded[quarter_ns] = minutes
             watch.minutes.pop(quarter_ns, None)
 
-    def _move(self, t_ns: int, persons: int) -> None:
-        if self.moves and t_ns < self.moves[-1][0]:
-            insort(self.moves, (t_ns, persons))
-            self.inside_fresh = False
-        else:
-            self.moves.append((t_ns, persons))
-            self.inside = max(0, self.inside + persons)
-        if len(self.moves) > MOVES_MAX:
-            half = MOVES_MAX // 2
-            self.base = _walk(self.base, self.moves[:half])
-            del self.moves[:half]
-
-    def _people_inside(self) -> int:
-        """Never below zero: who leaves an empty building had come in unseen."""
-        if not self.inside_fresh:
-            self.inside = _walk(self.base, self.moves)
-            self.inside_fresh = True
-        return self.inside
-
     # Answers
 
-    def totals(self, now_ns: int) -> tuple[Total, Total]:
-        """People inside, and visits."""
+    def visits(self, now_ns: int) -> Total:
         counting = [(entrance, watch) for (role, entrance, _), watch in self.watches.items() if role == "counting"]
         watched: dict[tuple[str, int], int] = defaultdict(int)
         for entrance, watch in counting:
@@ -122,14 +94,11 @@ class Today:
                 watched[entrance, quarter_ns] += watch.watched(quarter_ns)
         minutes = sum(min(QUARTER_MINUTES, each) for each in watched.values())
         if not minutes:
-            return unknown_total(), unknown_total()
-        completeness = self._share(minutes, now_ns, max(1, len(self.hub.entrances)))
-        visits, inside = Sum(), Sum(self._people_inside())
+            return unknown_total()
+        visits = Sum()
         for _, watch in counting:
-            more, fewer = watch.sums(watch.counts)
-            visits.add(more)
-            inside.variance += more.variance + fewer.variance
-        return inside.total(completeness), visits.total(completeness)
+            visits.add(watch.sums(watch.counts)[0])
+        return visits.total(self._share(minutes, now_ns, max(1, len(self.hub.entrances))))
 
     def entrances(self, now_ns: int) -> list[EntranceLive]:
         """Each entrance's counting sensor, and the reference sensors that are there now beside it."""
@@ -190,27 +159,18 @@ def present_sensors(hub: Hub, now_ns: int) -> Iterator[Sensor]:
     return (sensor for stay in hub.units if stay.holds(now_ns) for sensor in stay.sensors)
 
 
-def _walk(inside: int, moves: Iterable[tuple[int, int]]) -> int:
-    for _t_ns, persons in moves:
-        inside = max(0, inside + persons)
-    return inside
-
-
-def _count(event: Passage | Counter, count: Count) -> int:
-    """Add to the count; returns by how many persons more are inside."""
+def _count(event: Passage | Counter, count: Count) -> None:
     if event.kind == "counter":
         count.in_ += event.in_
         count.out += event.out
-        return event.in_ - event.out
+        return
     persons = event.persons
     variance = persons**2 * event.confidence * (1 - event.confidence)
     if event.direction == "in":
         count.in_ += persons
         count.variance_in += variance
-        return persons
-    if event.direction == "out":
+    elif event.direction == "out":
         count.out += persons
         count.variance_out += variance
-        return -persons
-    count.unknown += persons
-    return 0
+    else:
+        count.unknown += persons

@@ -22,6 +22,7 @@ OF_A_SENSOR = frozenset({"sensor_unavailable", "sensor_silent", "sensor_unreadab
 """Faults that last until they are taken back, or until the sensor reports to have worked ever since."""
 HAPPENINGS = frozenset(
     {
+        "disk_slow",
         "edges_lost",
         "events_lost",
         "line_noise",
@@ -30,6 +31,7 @@ HAPPENINGS = frozenset(
         "outbox_damaged",
         "outbox_dropped",
         "recording_damaged",
+        "recording_paused",
         "repeated_level",
     }
 )
@@ -43,6 +45,7 @@ class UnitNow:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.missing = self.lost = 0
         self._session: str | None = None
         self._online: bool | None = None
         self._heard_ns: int | None = None
@@ -103,11 +106,9 @@ class UnitNow:
             version=None if health is None else health.version,
             clock=None if health is None else health.clock,
             temperature_c=None if health is None else health.temperature_c,
-            outbox=None
-            if health is None
-            else OutboxLive(
-                depth=health.outbox.depth, oldest_age_s=health.outbox.oldest_age_s, dropped=health.outbox.dropped
-            ),
+            outbox=None if health is None else OutboxLive(**health.outbox.model_dump(exclude={"bytes"})),
+            missing=self.missing,
+            lost=self.lost,
             sensors=self._sensors(stay, now_ns),
             faults=self._active(stay, now_ns),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import ssl
@@ -188,7 +189,9 @@ class _Connection:
         if self._stop.is_set() and client.is_connected():
             self._say_goodbye(client)
         client.disconnect()
-        client.loop_stop()
+        with contextlib.suppress(AttributeError):  # paho looks at its thread twice; between, it may end by itself
+            client.loop_stop()
+        self._post.disconnected(self._reason)  # again: what the thread did last may have been to connect
         return self._reason
 
     def _state(self, *, online: bool) -> bytes:

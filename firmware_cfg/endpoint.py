@@ -24,6 +24,10 @@ class TlsFiles:
     cert: Path | None = None
     key: Path | None = None
 
+    def __post_init__(self) -> None:
+        if self.key and not self.cert:
+            raise ConfigError(f"--tls-key {self.key}: it is the key of a certificate; give that too, by --tls-cert")
+
     def context(self) -> ssl.SSLContext:
         """Raises ConfigError where a file cannot be used."""
         import ssl  # noqa: PLC0415 - 3 MB that a unit on a loopback broker does without
@@ -51,12 +55,18 @@ class MqttEndpoint:
         return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
 
 
+def without_user(url: str) -> str:
+    """The URL as errors show it: who says what, and with which password, is left out, even where it is malformed."""
+    return re.sub(r"(?<=//).*@|^[^/]*@", "…@", url)
+
+
 def parse_mqtt_url(url: str, tls: TlsFiles | None = None) -> MqttEndpoint:
     """The endpoint an `mqtt://` or `mqtts://` URL names, the latter with `tls`; raises ConfigError.
 
-    Errors show neither user nor password.
+    Files for TLS and a URL without it are an error, since whoever gives them does not want to talk in the clear. Errors
+    show neither user nor password.
     """
-    shown = re.sub(r"(?<=//).*@|^[^/]*@", "…@", url)
+    shown = without_user(url)
     mend = f"--mqtt {shown!r}: expected mqtt://[user[:password]@]host[:port] or mqtts://…"
     try:
         parts = urlsplit(url)
@@ -69,6 +79,8 @@ def parse_mqtt_url(url: str, tls: TlsFiles | None = None) -> MqttEndpoint:
         raise ConfigError(f"{mend}; port 0 is none")
     if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ConfigError(mend)
+    if parts.scheme == "mqtt" and tls not in (None, TlsFiles()):
+        raise ConfigError(f"--mqtt {shown!r}: not encrypted, but --tls-ca or --tls-cert is given; expected mqtts://…")
     return MqttEndpoint(
         host=parts.hostname,
         port=_PORTS[parts.scheme] if port is None else port,

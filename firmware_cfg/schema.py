@@ -24,6 +24,7 @@ from firmware_cfg.wire import T_NS_MAX, Name, Role
 
 __all__ = [  # the kinds of sensors too, so that a hub is read from one place
     "WEEKDAYS",
+    "AlertRule",
     "BeamPair",
     "Cabinet",
     "ConfigModel",
@@ -99,6 +100,18 @@ class DefibrillatorCabinet(ConfigModel):
     battery_expires: date | None = None
 
 
+class AlertRule(ConfigModel):
+    """Whom to tell of what. `to` names receivers, whose addresses are kept outside the fleet's files.
+
+    `cabinet`: it is not OK; `capacity`: more people inside than allowed; `silent`: a unit is, or a sensor does not
+    work; `expiry`: pads or battery have 90, 30 or 0 days left. `after_min`: once it has lasted so long.
+    """
+
+    when: Literal["cabinet", "capacity", "silent", "expiry"]
+    to: Annotated[list[Name], Field(min_length=1)]
+    after_min: Annotated[float, Field(ge=0, le=1440)] | None = None
+
+
 def _utc_midnight(value: Any) -> Any:
     """A date without a time, as TOML has it, means its first moment in UTC; a naive time means UTC too."""
     if isinstance(value, datetime):
@@ -165,6 +178,8 @@ class Hub(ConfigModel):
     entrances: list[Entrance] = []
     rooms: list[MeetingRoom] = []
     cabinet: DefibrillatorCabinet | None = None
+    capacity: Annotated[int, Field(ge=1)] | None = None  # persons allowed inside at once
+    alerts: list[AlertRule] = []
     units: list[Stay] = []
 
     @field_validator("timezone")
@@ -184,6 +199,15 @@ class Hub(ConfigModel):
         ):
             if twice := _twice(names):
                 raise ValueError(f"{what} {twice!r} is there twice")
+        for rule in self.alerts:
+            missing = {
+                "capacity": self.capacity is None,
+                "cabinet": self.cabinet is None,
+                "expiry": self.cabinet is None,
+            }
+            if missing.get(rule.when):
+                needed = "capacity = PERSONS" if rule.when == "capacity" else "[cabinet]"
+                raise ValueError(f"alerts: when {rule.when!r} needs {needed} in this file")
         for index, stay in enumerate(self.units):
             self._check_stay(stay, f"units[{index}] ({stay.id})")
         for entrance in self.entrances:

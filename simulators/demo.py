@@ -100,7 +100,7 @@ def run(options: DemoOptions) -> dict[str, Any]:
         running.enter_context(locked(options.folder))
         memory = _Memory.of(options.folder, options)
         fleet = fitted(demo_fleet(options.hubs, memory.began_ns), options.folder / "units")
-        listener = running.enter_context(listening(LOOPBACK, options.port))
+        listener = running.enter_context(listening(LOOPBACK, options.port, "give another by --port"))
         memory.save(options.folder)
         broker = running.enter_context(EmbeddedBroker(options.folder))
         clock = ScaledClock(max(time.time_ns(), memory.ended_ns), options.speed)

@@ -186,7 +186,6 @@ def publish(past: Past, endpoint: MqttEndpoint, stopping: threading.Event) -> No
                 for index, (_, day) in enumerate(year)
             )
             senders.append(_Sender(hub, stay, past, link, unit_events(hub, stay, past, year), crossings))
-    expected = sum(sender.expected for sender in senders)
     reported_s = 0.0
     stop_s: float | None = None
     while not all(sender.done or (stopping.is_set() and not sender.open_) for sender in senders):
@@ -199,19 +198,19 @@ def publish(past: Past, endpoint: MqttEndpoint, stopping: threading.Event) -> No
             sender.step(stopping=stopping.is_set())
         if time.monotonic() - reported_s > _REPORT_EVERY_S:
             reported_s = time.monotonic()
-            acked = sum(sender.acked for sender in senders)
-            _report({"share": min(0.99, acked / expected), "events": acked})
+            _report(_progress(senders))
         woken.wait(0.2)
     for sender in senders:
         sender.link.close()
     units = [[sender.stay.id, epoch_of(sender.stay.id, past), sender.total] for sender in senders]
-    _report(
-        {
-            "share": 1.0 if all(sender.done for sender in senders) else 0.99,
-            "events": sum(sender.acked for sender in senders),
-            "units": units,
-        }
-    )
+    _report(_progress(senders) | {"units": units})
+
+
+def _progress(senders: list[_Sender]) -> dict[str, object]:
+    """How much is stored; the whole share only when all is, since how many there will be is a guess."""
+    acked = sum(sender.acked for sender in senders)
+    share = min(0.99, acked / sum(sender.expected for sender in senders))
+    return {"share": 1.0 if all(sender.done for sender in senders) else share, "events": acked}
 
 
 def _report(progress: dict[str, object]) -> None:

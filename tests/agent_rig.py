@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 from edge_rig import HUB, INNER_PIN, OUTER_PIN, fleet_of
 from gpio_chip import Lines
 from house import FoyerProcess, replay
+from mqtt_client import end
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -85,8 +86,7 @@ class Collector:
         return [event for _, event in sorted(self.events.items()) if event["kind"] == "passage"]
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
 
 def unit(broker: Mosquitto, folder: Path, *options: str, hub: str = HUB) -> FoyerProcess:

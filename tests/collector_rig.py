@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from paho.mqtt.client import Client
+from mqtt_client import end
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from servers import Mosquitto
 
@@ -56,23 +57,30 @@ class Unit:
     def __init__(self, broker: Mosquitto, unit: str = UNIT, hub: str = HUB) -> None:
         self.unit, self.hub = unit, hub
         self.acks: list[dict[str, Any]] = []
+        self.commands: list[dict[str, Any]] = []
         self._subscribed = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=unit, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.max_inflight_messages_set(100)
-        self._client.on_connect = lambda *_: self._client.subscribe(self.topic("ack"), 1)
+        self._client.on_connect = lambda *_: self._client.subscribe([(self.topic("ack"), 1), (self.topic("cmd"), 1)])
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = lambda _client, _data, message: self.acks.append(json.loads(message.payload))
+        self._client.on_message = lambda _client, _data, message: self._heard(message)
         self._client.reconnect_delay_set(0.1, 0.5)  # type: ignore[arg-type]  # paho says int and takes seconds
-        self._client.connect("127.0.0.1", broker.port)
+        self._port = broker.port
+
+    def _heard(self, message: MQTTMessage) -> None:
+        heard = self.acks if message.topic.endswith("/ack") else self.commands
+        heard.append(json.loads(message.payload))
 
     def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(WAIT_S)
+        if not self._subscribed.wait(WAIT_S):
+            end(self._client)
+            raise TimeoutError(f"{self.unit}: not subscribed within {WAIT_S:.0f} s")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
     def topic(self, channel: str) -> str:
         return f"foyer/v1/{self.hub}/{self.unit}/{channel}"

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from mqtt_client import end
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Mosquitto, Server, answers
@@ -54,18 +55,18 @@ class Unit:
     def __init__(self, broker: Mosquitto, hub: str, unit: str, entrance: str = "front") -> None:
         self.hub, self.unit, self.entrance = hub, unit, entrance
         self._seq = 0
+        self._port = broker.port
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=unit)
-        self._client.connect("127.0.0.1", broker.port)
 
     def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
         state = State(v=1, unit=self.unit, session="session-1", state="online")
         self._publish("state", state.model_dump_json(by_alias=True), retain=True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
     def passes(self, *directions: Literal["in", "out", "unknown"], confidence: float = 1.0, **fields: Any) -> None:
         """One batch with a passage a direction, now; returns when the broker has it."""
@@ -89,6 +90,10 @@ class Unit:
         report = Health.model_validate(base | state | {"sensors": sensors} | fields)
         self._publish("health", report.model_dump_json(by_alias=True))
 
+    def watches(self) -> None:
+        """Its counting sensor has worked for days, it says."""
+        self.reports({f"{self.entrance}-beams": {"ok_since_ns": time.time_ns() - 5 * 86_400 * 10**9}})
+
     def goes(self) -> None:
         """Its last will, as the broker publishes it."""
         state = State(v=1, unit=self.unit, session="session-1", state="offline")
@@ -102,4 +107,6 @@ class Unit:
 def open_live(chromium: Chromium, pages: Pages, view: Literal["cards", "table"] = "cards") -> None:
     """Open the live page and wait until it is connected and has figures."""
     chromium.driver.get(f"{pages.url}/#as-{view}")
-    chromium.wait_for("document.body.dataset.connection === 'live' && document.querySelectorAll('.card .value').length")
+    cards = "[...document.querySelectorAll('.card')]"
+    shown = f"{cards}.length && {cards}.every((card) => card.querySelector('.value'))"
+    chromium.wait_for(f"document.body.dataset.connection === 'live' && {shown}")

@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/*.md")])
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
+ROOMS = "edge|collector|dashboards|firmware_cfg|simulators|tests|deploy|docs"
+PATH = re.compile(rf"`((?:{ROOMS})/[\w./*-]*)`")
 COMMAND = re.compile(r"^(?:\$ )?foyer (simulate [a-z]+|[a-z]+)", re.MULTILINE)
 MAKE = re.compile(r"\bmake ([a-z]+)\b")
 
@@ -22,6 +24,12 @@ def test_every_link_leads_to_a_file_and_nothing_is_left_to_fill_in(page: Path) -
     missing = [link for link in LINK.findall(text) if not (page.parent / link).exists()]
     assert not missing
     assert "@@" not in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    named = PATH.findall(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("/")))] == []
 
 
 def test_every_command_in_the_documents_has_a_help_page() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
+from mqtt_client import end, running
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 from servers import Influx, InfluxV2Front, Mosquitto, Server, ServerError, answers, program
@@ -36,7 +37,9 @@ class Reader:
         self.client.on_message = self._hear
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
-        assert self.subscribed.wait(WAIT_S)
+        if not self.subscribed.wait(WAIT_S):
+            self.close()
+            raise TimeoutError("the reader is not subscribed")
 
     def _subscribe(self, client: Client, *_: object) -> None:
         client.subscribe(self.topic, qos=1)
@@ -46,18 +49,15 @@ class Reader:
         self.arrived.set()
 
     def close(self) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        end(self.client)
 
 
 def publish(port: int, topic: str, payload: str, *, user: str | None = None, password: str | None = None) -> None:
     client = Client(CallbackAPIVersion.VERSION2)
     client.username_pw_set(user, password)
     client.connect("127.0.0.1", port)
-    client.loop_start()
-    client.publish(topic, payload, qos=1).wait_for_publish(WAIT_S)
-    client.disconnect()
-    client.loop_stop()
+    with running(client):
+        client.publish(topic, payload, qos=1).wait_for_publish(WAIT_S)
 
 
 def listening(server: Server) -> list[str]:
@@ -109,10 +109,8 @@ def test_only_users_connect_and_the_acl_decides(tmp_path: Path) -> None:
         client = Client(CallbackAPIVersion.VERSION2)
         client.on_connect_fail = client.on_disconnect = lambda *_: refused.set()
         client.connect("127.0.0.1", broker.port)
-        client.loop_start()
-        assert refused.wait(WAIT_S)
-        client.disconnect()
-        client.loop_stop()
+        with running(client):
+            assert refused.wait(WAIT_S)
         publish(broker.port, "t", "ok", user="writer", password="w-secret")  # noqa: S106 - a test's own broker
 
 

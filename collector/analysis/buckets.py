@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 from collector.answers import Bucket
 from collector.store.base import QUARTER_NS
-from firmware_cfg.times import NS_PER_S
+from firmware_cfg.times import NS_PER_S, from_rfc3339
 
+LATEST_NS = 4_102_444_800 * NS_PER_S  # 2100
 QUARTER_S = QUARTER_NS // NS_PER_S
 
 
@@ -26,6 +27,17 @@ def local_day(t_ns: int, zone: ZoneInfo) -> tuple[int, int]:
     """Start and end of the local day that `t_ns` is in."""
     day = local_date(t_ns, zone)
     return midnight_ns(day, zone), midnight_ns(day + timedelta(days=1), zone)
+
+
+def moment_ns(text: str, zone: ZoneInfo) -> int:
+    """A local date's first moment, or an RFC 3339 time; ValueError where it is neither, or not from 1970 to 2100."""
+    try:
+        t_ns = midnight_ns(date.fromisoformat(text), zone) if len(text) == len("2026-03-29") else from_rfc3339(text)
+    except (ValueError, OverflowError):
+        t_ns = -1
+    if not 0 <= t_ns <= LATEST_NS:
+        raise ValueError(f"{text!r} is neither a local date nor an RFC 3339 time between 1970 and 2100")
+    return t_ns
 
 
 def local_rfc3339(t_ns: int, zone: ZoneInfo) -> str:
@@ -61,6 +73,9 @@ def edges(start_ns: int, end_ns: int, bucket: Bucket, zone: ZoneInfo, limit: int
 
 
 def _next_hour(t_ns: int, zone: ZoneInfo) -> int:
+    after_s = t_ns // NS_PER_S + 4 * QUARTER_S
+    if not datetime.fromtimestamp(after_s, zone).minute:
+        return after_s * NS_PER_S
     next_s = t_ns // NS_PER_S + QUARTER_S
     while datetime.fromtimestamp(next_s, zone).minute:
         next_s += QUARTER_S

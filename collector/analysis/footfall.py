@@ -2,62 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from collector.analysis import overlay
 from collector.analysis.buckets import edges, local_rfc3339
+from collector.analysis.counts import Z_95, Sum, split, unknown_total
 from collector.answers import Bucket, Footfall, FootfallBucket, Lineage, Total
-from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, Quarter, Store
+from collector.corrections import Version
+from collector.store.base import MINUTE_NS, QUARTER_MINUTES, Coverage, Quarter, Store
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 
+__all__ = ["BUCKETS_MAX", "Z_95", "Sum", "counting_sensors", "footfall", "split", "unknown_total"]
+
 BUCKETS_MAX = 10_000
-Z_95 = 1.959964
-"""Standard deviations on either side that hold 95 % of a normal distribution."""
-
-
-@dataclass(slots=True)
-class Sum:
-    """Persons one way in some stretch. `variance` is of the error; halves of unknown direction add to it."""
-
-    value: int = 0
-    variance: float = 0.0
-
-    def add(self, other: Sum) -> None:
-        self.value += other.value
-        self.variance += other.variance
-
-    def total(self, completeness: float) -> Total:
-        margin = Z_95 * math.sqrt(self.variance)
-        return Total(
-            value=self.value,
-            low=max(0, math.floor(self.value - margin)),
-            high=math.ceil(self.value + margin),
-            completeness=completeness,
-        )
-
-
-def unknown_total() -> Total:
-    """A gap: nothing watched, so nothing is said."""
-    return Total(value=None, low=None, high=None, completeness=0.0)
-
-
-def split(quarter_ns: int, count: Count) -> tuple[Sum, Sum]:
-    """Visits and exits of a quarter. Half of those whose direction is unknown went each way, as far as anybody knows.
-
-    The odd one is a visit in every other quarter of an hour, so that sums over any stretch add up and lean neither way.
-    """
-    half, odd = divmod(count.unknown, 2)
-    visitor = odd if quarter_ns // QUARTER_NS % 2 == 0 else 0
-    variance = count.unknown / 4
-    return (
-        Sum(count.in_ + half + visitor, count.variance_in + variance),
-        Sum(count.out + half + odd - visitor, count.variance_out + variance),
-    )
 
 
 def counting_sensors(hub: Hub) -> dict[str, set[tuple[str, str]]]:
@@ -74,38 +36,54 @@ def counting_sensors(hub: Hub) -> dict[str, set[tuple[str, str]]]:
 
 
 @dataclass(slots=True)
-class _Stretch:
-    visits: Sum
-    exits: Sum
-    minutes: int = 0  # watched, summed over entrances
-    seen: bool = False
+class Stretch:
+    """Some stretch of time at one hub. `minutes`: watched, summed over entrances; 0 where nothing is known."""
+
+    visits: Sum = field(default_factory=Sum)
+    exits: Sum = field(default_factory=Sum)
+    minutes: int = 0
+    events: int = 0
 
     def answer(self, minutes: float, entrances: int) -> tuple[Total, Total]:
-        if not self.seen:
+        if not self.minutes:
             return unknown_total(), unknown_total()
         completeness = min(1.0, round(self.minutes / (minutes * entrances), 4)) if minutes and entrances else 0.0
         return self.visits.total(completeness), self.exits.total(completeness)
 
 
 def footfall(
-    store: Store, fleet: Fleet, hub: str, start_ns: int, end_ns: int, bucket: Bucket, *, now_ns: int
+    store: Store,
+    fleet: Fleet,
+    hub: str,
+    start_ns: int,
+    end_ns: int,
+    bucket: Bucket,
+    *,
+    now_ns: int,
+    active: Sequence[Version] = (),
 ) -> Footfall:
-    """Answer for the whole buckets that touch `start_ns`..`end_ns`. ValueError: more than `BUCKETS_MAX` of them."""
+    """Answer for the whole buckets that touch `start_ns`..`end_ns`. ValueError: more than `BUCKETS_MAX` of them.
+
+    `active`: the hub's corrections that hold.
+    """
     place = fleet.hubs[hub]
     bounds = edges(start_ns, end_ns, bucket, place.zone, BUCKETS_MAX)
     quarters = store.counts_15m(hub, bounds[0], bounds[-1])
     coverage = store.coverage_15m(hub, bounds[0], bounds[-1])
-    stretches = _fill(bounds, place, quarters, coverage)
+    filled = stretches(bounds, place, quarters, coverage)
+    corrected = _Corrected(overlay.changes(store, hub, active, bounds[0], bounds[-1]), active)
     watched_by = {(quarter.unit, quarter.sensor) for quarter in quarters}
     zone = place.zone
     buckets = []
-    for (start, end), stretch in zip(pairwise(bounds), stretches, strict=True):
-        visits, exits = stretch.answer(_minutes(start, min(end, now_ns)), len(place.entrances))
+    for (start, end), stretch in zip(pairwise(bounds), filled, strict=True):
+        gross = stretch.answer(_minutes(start, min(end, now_ns)), len(place.entrances))
+        visits, exits = corrected(gross, stretch, start, end)
         buckets.append(
             FootfallBucket(start=local_rfc3339(start, zone), end=local_rfc3339(end, zone), visits=visits, exits=exits)
         )
-    whole = _sum(stretches)
-    total, _exits = whole.answer(_minutes(bounds[0], min(bounds[-1], now_ns)), len(place.entrances))
+    whole = sum_of(filled)
+    gross = whole.answer(_minutes(bounds[0], min(bounds[-1], now_ns)), len(place.entrances))
+    total, _exits = corrected(gross, whole, bounds[0], bounds[-1])
     first, last = local_rfc3339(bounds[0], zone), local_rfc3339(bounds[-1], zone)
     return Footfall(
         hub=hub,
@@ -120,8 +98,49 @@ def footfall(
             store=store.name,
             sensors=sorted(f"{unit}/{sensor}" for unit, sensor in watched_by),
             raw_events=sum(quarter.count.events for quarter in quarters),
+            corrections=[str(version) for version in corrected.within(bounds[0], bounds[-1])],
         ),
     )
+
+
+class _Corrected:
+    """Puts a hub's corrections on totals."""
+
+    def __init__(self, changes: Mapping[int, overlay.Change], active: Sequence[Version]) -> None:
+        self._changes = sorted(changes.items())
+        self._times = [t_ns for t_ns, _ in self._changes]
+        self._active = active
+
+    def within(self, start_ns: int, end_ns: int) -> list[Version]:
+        return [version for version in self._active if version.correction.touches(start_ns, end_ns)]
+
+    def __call__(self, gross: tuple[Total, Total], stretch: Stretch, start_ns: int, end_ns: int) -> tuple[Total, Total]:
+        """Visits and exits of that stretch, whose totals are gross."""
+        found = self.within(start_ns, end_ns)
+        ids = [version.id for version in found]
+        change = overlay.Change()
+        for _, each in self._changes[bisect_left(self._times, start_ns) : bisect_left(self._times, end_ns)]:
+            change.visits.add(each.visits)
+            change.exits.add(each.exits)
+        by_hand = any(version.correction.kind in ("audit", "manual") for version in found)
+        gap = not by_hand and self._all_excluded(start_ns, end_ns)
+
+        def net(total: Total, counted: Sum, change: Sum) -> Total:
+            known = not gap and (by_hand or change.value != 0 or total.value is not None)
+            left = Sum(counted.value + change.value, max(0.0, counted.variance + change.variance))
+            answer = left.total(total.completeness) if known else total.model_copy(update=_UNKNOWN)
+            return answer.model_copy(update={"gross": total.value, "correction": change.value, "corrections": ids})
+
+        return net(gross[0], stretch.visits, change.visits), net(gross[1], stretch.exits, change.exits)
+
+    def _all_excluded(self, start_ns: int, end_ns: int) -> bool:
+        return any(
+            each.kind == "exclusion" and each.entrance is None and each.start_ns <= start_ns and end_ns <= each.end_ns
+            for each in (version.correction for version in self._active)
+        )
+
+
+_UNKNOWN = {"value": None, "low": None, "high": None}
 
 
 def _query(time: str) -> str:
@@ -132,16 +151,19 @@ def _minutes(start_ns: int, end_ns: int) -> float:
     return max(0, end_ns - start_ns) / MINUTE_NS
 
 
-def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]) -> list[_Stretch]:
-    stretches = [_Stretch(Sum(), Sum()) for _ in range(len(bounds) - 1)]
+def stretches(
+    bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage: Iterable[Coverage]
+) -> list[Stretch]:
+    """What is known of the stretches that `bounds` divide; all quarters lie within."""
+    filled = [Stretch() for _ in range(len(bounds) - 1)]
     watched: dict[tuple[int, str], int] = defaultdict(int)  # (quarter, entrance) -> minutes
     entrance_of = {pair: entrance for entrance, pairs in counting_sensors(hub).items() for pair in pairs}
     for quarter in quarters:
-        stretch = stretches[bisect_right(bounds, quarter.t_ns) - 1]
+        stretch = filled[bisect_right(bounds, quarter.t_ns) - 1]
+        stretch.events += quarter.count.events
         visits, exits = split(quarter.t_ns, quarter.count)
         stretch.visits.add(visits)
         stretch.exits.add(exits)
-        stretch.seen = True
         key = (quarter.t_ns, quarter.entrance or "")
         watched[key] = max(watched[key], 1)  # a count is evidence, if only of its minute
     for cover in coverage:
@@ -149,17 +171,17 @@ def _fill(bounds: Sequence[int], hub: Hub, quarters: Iterable[Quarter], coverage
         if entrance is not None:
             watched[cover.t_ns, entrance] = max(watched[cover.t_ns, entrance], cover.minutes)
     for (t_ns, _entrance), minutes in watched.items():
-        stretch = stretches[bisect_right(bounds, t_ns) - 1]
-        stretch.seen = True
+        stretch = filled[bisect_right(bounds, t_ns) - 1]
         stretch.minutes += min(minutes, QUARTER_MINUTES)
-    return stretches
+    return filled
 
 
-def _sum(stretches: Iterable[_Stretch]) -> _Stretch:
-    whole = _Stretch(Sum(), Sum())
-    for stretch in stretches:
+def sum_of(parts: Iterable[Stretch]) -> Stretch:
+    """All of them together."""
+    whole = Stretch()
+    for stretch in parts:
         whole.visits.add(stretch.visits)
         whole.exits.add(stretch.exits)
         whole.minutes += stretch.minutes
-        whole.seen = whole.seen or stretch.seen
+        whole.events += stretch.events
     return whole

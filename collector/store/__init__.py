@@ -19,7 +19,8 @@ def open_store(url: str) -> Store:
 
         return EmbeddedStore(Path(rest.removeprefix("//")))
     if scheme in ("influxdb+http", "influxdb+https"):
-        from collector.store.influx import InfluxStore  # noqa: PLC0415 - 40 MB that an embedded store does without
+        from collector.store.influx import InfluxServer  # noqa: PLC0415 - only the store in use is loaded
+        from collector.store.influx_store import InfluxStore  # noqa: PLC0415 - likewise
 
-        return InfluxStore.from_url(url)
+        return InfluxStore(InfluxServer.from_url(url))
     raise ConfigError(f"--store {url!r}: expected sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Literal
 
 from firmware_cfg.errors import FoyerError
 from firmware_cfg.wire import Event, Health, Kind
@@ -13,6 +15,10 @@ MINUTE_NS = 60 * 1_000_000_000
 QUARTER_MINUTES = 15
 QUARTER_NS = QUARTER_MINUTES * MINUTE_NS
 SEQ_MAX = 2**53 - 1
+ALL_HUBS = "*"
+"""The `hub` of rollups that sum up every hub; no hub can be named so."""
+
+Grain = Literal["hour", "day"]
 
 
 class StoreUnavailable(FoyerError, ConnectionError):  # noqa: N818 - a state of the world, as ConnectionRefused is
@@ -30,11 +36,11 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that the store will never take, and why."""
+    """An event or health report that the store will never take, and why."""
 
     unit: str
     epoch: str
-    event: Event
+    event: Event | Health
     reason: str
 
 
@@ -87,6 +93,47 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Rollup:
+    """Whom a hub's counting sensors saw in the local hour or day that begins at `t_ns`.
+
+    `visits`, `exits` in persons, with the variance of their errors in persons²; `minutes` in which the entrances were
+    watched, summed over entrances (0: a gap, nothing is known); `events`: how many raw events went in.
+    """
+
+    hub: str
+    t_ns: int
+    visits: int
+    exits: int
+    variance_visits: float
+    variance_exits: float
+    minutes: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The quarters of an hour, by hub, that writes touched since they were last settled. `token` is the store's own.
+
+    `complete` False: there are more, which come when these are settled.
+    """
+
+    quarters: Mapping[str, AbstractSet[int]]
+    token: object
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """What a unit said of itself (`sensor` is `unit`) or of a sensor: `values` are those of HEALTH_COLUMNS."""
+
+    hub: str
+    unit: str
+    sensor: str
+    t_ns: int
+    values: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How many rows a store holds of an outbox, and how many different sequence numbers they have: equal, if right."""
 
@@ -115,6 +162,8 @@ class Store(ABC):
 
     name: str
     """The address for people: no secrets in it."""
+    batch_events: int = 5_000
+    """More in one write is no quicker, and only takes memory."""
 
     @abstractmethod
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
@@ -151,6 +200,53 @@ class Store(ABC):
     @abstractmethod
     def tally(self, unit: str, epoch: str, first: int = 1, last: int = SEQ_MAX) -> dict[Kind, Tally]:
         """What is held of an outbox's sequence numbers `first`..`last`, per kind; kinds without a row are left out."""
+
+    @abstractmethod
+    def touched(self) -> Touched:
+        """What is to be rolled up: empty where nothing is, or where another collector does it.
+
+        Every write that `write` returned from before is in it until it is settled.
+        """
+
+    @abstractmethod
+    def recount_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
+        """Count the raw events of that stretch (whole quarters) anew, keep the sums as rollups, and return them all."""
+
+    @abstractmethod
+    def rolled_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
+        """As `counts_15m`, but what the last recount kept."""
+
+    @abstractmethod
+    def keep(self, grain: Grain, rollups: Sequence[Rollup]) -> None:
+        """Put these in place of those of the same hub and time. Durable on return."""
+
+    @abstractmethod
+    def rollups(self, grain: Grain, start_ns: int, end_ns: int, hub: str | None = None) -> list[Rollup]:
+        """Of one hub, or of each but ALL_HUBS, by hub and time, from `start_ns` until before `end_ns`."""
+
+    @abstractmethod
+    def settle(self, touched: Touched) -> None:
+        """All of it is rolled up; what was touched again since then stays to be done."""
+
+    @abstractmethod
+    def touch_all(self) -> None:
+        """Have everything rolled up anew."""
+
+    @abstractmethod
+    def scan(self, kind: Kind) -> Iterator[list[Stored]]:
+        """Every event of a kind, of all hubs, in pieces of some thousand and in no order that means anything."""
+
+    @abstractmethod
+    def scan_health(self) -> Iterator[list[HealthRow]]:
+        """Every row of every health report, likewise."""
+
+    @abstractmethod
+    def health(self, unit: str, start_ns: int, end_ns: int) -> list[HealthRow]:
+        """What a unit reported, by time, from `start_ns` until before `end_ns`."""
+
+    @abstractmethod
+    def put_health(self, rows: Sequence[HealthRow]) -> None:
+        """Rows that `scan_health` of another store gave. Durable on return; putting them again changes nothing."""
 
     @abstractmethod
     def close(self) -> None:

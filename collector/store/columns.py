@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal, Union, get_args, get_origin
 
 from firmware_cfg.wire import KINDS, Audit, Cabinet, Counter, Event, Fault, Health, Kind, Passage, Room, WireModel
@@ -32,6 +32,14 @@ class Column:
     name: str
     attribute: str
     type: Type
+    words: tuple[str, ...] = ()
+
+
+def _words(annotation: Any) -> tuple[str, ...]:
+    """The words of a Literal, also where it may be None."""
+    if get_origin(annotation) is Literal:
+        return tuple(get_args(annotation))
+    return tuple(word for part in get_args(annotation) for word in _words(part))
 
 
 def _type(annotation: Any) -> Type:
@@ -49,7 +57,7 @@ def _type(annotation: Any) -> Type:
 
 def _columns(model: type[WireModel]) -> tuple[Column, ...]:
     return tuple(
-        Column(field.alias or attribute, attribute, _type(field.annotation))
+        Column(field.alias or attribute, attribute, _type(field.annotation), _words(field.annotation))
         for attribute, field in model.model_fields.items()
         if attribute not in IDENTITY
     )
@@ -60,7 +68,7 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {kind: _columns(MODELS[kind]) for kind
 _HEALTH_FIELDS = (
     Column("epoch", "epoch", "str"),
     Column("session", "session", "str"),
-    Column("clock", "clock", "word"),
+    Column("clock", "clock", "word", _words(Health.model_fields["clock"].annotation)),
     Column("version", "version", "str"),
     Column("uptime_s", "uptime_s", "float"),
     Column("temperature_c", "temperature_c", "float"),
@@ -97,4 +105,5 @@ def health_rows(report: Health) -> list[tuple[str, tuple[Any, ...]]]:
 
 def getter(kind: Kind) -> Callable[[Event], tuple[Any, ...]]:
     """From an event to the values of its columns, in their order."""
-    return attrgetter(*(column.attribute for column in COLUMNS[kind]))
+    take = itemgetter(*(column.attribute for column in COLUMNS[kind]))
+    return lambda event: take(event.__dict__)  # in half the time of as many attributes

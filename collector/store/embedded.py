@@ -2,103 +2,74 @@
 
 from __future__ import annotations
 
-import json
+import fcntl
+import secrets
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from collector.store import embedded_schema as schema
 from collector.store.base import (
     QUARTER_MINUTES,
     QUARTER_NS,
     SEQ_MAX,
     Count,
     Coverage,
+    Grain,
+    HealthRow,
     Parcel,
     Quarter,
     Refused,
+    Rollup,
     Store,
     Stored,
     StoreUnavailable,
     Tally,
+    Touched,
     minutes_between,
 )
-from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, Column, getter, health_rows
+from collector.store.columns import HEALTH_COLUMNS, health_rows
+from collector.store.embedded_rows import EventRows, coded, inserts, read_back, stored, values_sql
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import KINDS, Event, Health, Kind
+from firmware_cfg.wire import KINDS, Health, Kind
 
-SCHEMA = 1
-_SQL_TYPES = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "word": "TEXT", "str": "TEXT", "json": "TEXT"}
-_WAIT_S = 5.0
 _CACHE_MAX = 100_000
+_TOUCHED_MAX = 50_000
+_SCAN_ROWS = 5_000
+_MARK_BITS = 62
 
-
-def _columns_sql(columns: Sequence[Column]) -> str:
-    return ", ".join(f'"{column.name}" {_SQL_TYPES[column.type]}' for column in columns)
-
-
-def _schema() -> Iterator[str]:
-    yield """CREATE TABLE series (
-        id INTEGER PRIMARY KEY, kind TEXT NOT NULL, hub TEXT NOT NULL, unit TEXT NOT NULL, sensor TEXT NOT NULL,
-        entrance TEXT NOT NULL, room TEXT NOT NULL, UNIQUE (hub, kind, unit, sensor, entrance, room))"""
-    yield "CREATE TABLE epoch (id INTEGER PRIMARY KEY, unit TEXT NOT NULL, epoch TEXT NOT NULL, UNIQUE (unit, epoch))"
-    for kind in KINDS:
-        yield f"""CREATE TABLE "{kind}" (
-            series INTEGER NOT NULL, t_ns INTEGER NOT NULL, epoch_id INTEGER NOT NULL, seq INTEGER NOT NULL,
-            {_columns_sql(COLUMNS[kind])}, PRIMARY KEY (series, t_ns, epoch_id, seq)) WITHOUT ROWID"""
-    yield f"""CREATE TABLE health (
-        series INTEGER NOT NULL, t_ns INTEGER NOT NULL, {_columns_sql(HEALTH_COLUMNS)},
-        PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
-    yield """CREATE TABLE quarter (
-        series INTEGER NOT NULL, t_ns INTEGER NOT NULL,
-        persons_in INTEGER, persons_out INTEGER, persons_unknown INTEGER, variance_in REAL, variance_out REAL,
-        events INTEGER, PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
-    yield """CREATE TABLE dirty (
-        series INTEGER NOT NULL, t_ns INTEGER NOT NULL, PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
-    yield """CREATE TABLE coverage (
-        series INTEGER NOT NULL, t_ns INTEGER NOT NULL, minutes INTEGER NOT NULL,
-        PRIMARY KEY (series, t_ns)) WITHOUT ROWID"""
-
-
-def _insert_sql(table: str, columns: Sequence[Column], keys: int) -> str:
-    return f'INSERT OR IGNORE INTO "{table}" VALUES ({", ".join("?" * (keys + len(columns)))})'  # noqa: S608 - our own names
-
-
-_INSERTS = {kind: _insert_sql(kind, COLUMNS[kind], 4) for kind in KINDS}
-_INSERT_HEALTH = _insert_sql("health", HEALTH_COLUMNS, 2)
-_GETTERS = {kind: getter(kind) for kind in KINDS}
-_JSON_KINDS = {kind for kind in KINDS if any(column.type == "json" for column in COLUMNS[kind])}
-_PLACE = attrgetter("kind", "hub", "sensor", "entrance", "room")
-
+_HEALTH_NAMES = ", ".join(f'e."{column.name}"' for column in HEALTH_COLUMNS)
+_HEALTH_ROWS = f"""SELECT e.series, e.t_ns, s.hub, s.unit, s.sensor, {_HEALTH_NAMES}
+    FROM health e JOIN series s ON s.id = e.series"""  # noqa: S608 - our own names
+_INSERT_HEALTH = f"INSERT OR IGNORE INTO health {values_sql('health')}"
 _COUNTED = frozenset[Kind](("passage", "counter"))
-_DIRTY = """FROM dirty d JOIN series s ON s.id = d.series WHERE s.hub = ? AND d.t_ns >= ? AND d.t_ns < ?"""
-_SUM = f"""INSERT OR REPLACE INTO quarter
-SELECT d.series, d.t_ns, {{persons}}, count(*)
-FROM dirty d JOIN series s ON s.id = d.series
-JOIN {{kind}} e ON e.series = d.series AND e.t_ns >= d.t_ns AND e.t_ns < d.t_ns + {QUARTER_NS}
-WHERE s.hub = ? AND s.kind = '{{kind}}' AND d.t_ns >= ? AND d.t_ns < ? AND e.role = 'counting'
-GROUP BY d.series, d.t_ns"""  # noqa: S608 - filled in below with our own words
-_SUMS = (
-    _SUM.format(
-        kind="passage",
-        persons="""sum(CASE direction WHEN 'in' THEN persons ELSE 0 END),
-        sum(CASE direction WHEN 'out' THEN persons ELSE 0 END),
-        sum(CASE direction WHEN 'unknown' THEN persons ELSE 0 END),
-        total(CASE direction WHEN 'in' THEN persons * persons * confidence * (1 - confidence) END),
-        total(CASE direction WHEN 'out' THEN persons * persons * confidence * (1 - confidence) END)""",
-    ),
-    _SUM.format(kind="counter", persons='sum("in"), sum("out"), 0, 0.0, 0.0'),
+_PERSONS = {
+    "passage": """sum(CASE direction WHEN {in} THEN persons ELSE 0 END),
+        sum(CASE direction WHEN {out} THEN persons ELSE 0 END),
+        sum(CASE direction WHEN {unknown} THEN persons ELSE 0 END),
+        total(CASE direction WHEN {in} THEN persons * persons * confidence * (1 - confidence) END),
+        total(CASE direction WHEN {out} THEN persons * persons * confidence * (1 - confidence) END)""",
+    "counter": 'sum("in"), sum("out"), 0, 0.0, 0.0',
+}
+_SUMS = " UNION ALL ".join(
+    f"""SELECT d.series, d.t_ns, {persons}, count(*)
+    FROM series s JOIN dirty d ON d.series = s.id
+    JOIN {kind} e ON e.series = d.series AND e.t_ns >= d.t_ns AND e.t_ns < d.t_ns + {QUARTER_NS}
+    WHERE s.hub = :hub AND s.kind = '{kind}' AND d.t_ns >= :start AND d.t_ns < :end AND e.role = {{counting}}
+    GROUP BY d.series, d.t_ns"""  # noqa: S608 - filled in with our own words
+    for kind, persons in _PERSONS.items()
 )
-_COUNTS_SQL = """
-SELECT q.t_ns, s.unit, s.sensor, s.entrance,
-       q.persons_in, q.persons_out, q.persons_unknown, q.variance_in, q.variance_out, q.events
-FROM series s JOIN quarter q ON q.series = s.id
-WHERE s.hub = ? AND q.t_ns >= ? AND q.t_ns < ?
-ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
+_ROLLED = """SELECT q.* FROM series s JOIN quarter q ON q.series = s.id
+    WHERE s.hub = :hub AND q.t_ns >= :start AND q.t_ns < :end"""
+_CLEAN = "AND NOT EXISTS (SELECT 1 FROM dirty d WHERE d.series = q.series AND d.t_ns = q.t_ns)"
+_QUARTERS = """SELECT q.t_ns, s.unit, s.sensor, s.entrance, sum(q.persons_in), sum(q.persons_out),
+    sum(q.persons_unknown), sum(q.variance_in), sum(q.variance_out), sum(q.events)
+    FROM ({rows}) q JOIN series s ON s.id = q.series
+    GROUP BY q.t_ns, s.unit, s.sensor, s.entrance ORDER BY q.t_ns, s.unit, s.sensor, s.entrance"""
 _FULL = (1 << QUARTER_MINUTES) - 1
 _COVERAGE_SQL = """
 SELECT c.t_ns, s.unit, s.sensor, c.minutes FROM series s JOIN coverage c ON c.series = s.id
@@ -106,45 +77,53 @@ WHERE s.hub = ? AND s.kind = 'health' AND c.t_ns >= ? AND c.t_ns < ?
 ORDER BY c.t_ns, s.unit, s.sensor"""
 
 
+def in_use_path(path: Path) -> Path:
+    """Locked (shared) by every process that has the store open."""
+    return Path(f"{path}.in-use")
+
+
 class EmbeddedStore(Store):
-    """Rows are clustered by series and time; every long name is an integer.
+    """Rows are clustered by series and time; long names and the words of the wire are integers.
 
     The key ends with the outbox and sequence number, so that a resend is ignored and another event at the very same
-    nanosecond is not. Two tables are derived, in the same transactions as what they are derived from:
+    nanosecond is not. In the same transaction as what it stores, a write
 
-    - `coverage` has a bit for each minute in which a sensor was reported to work; setting it again changes nothing.
-    - `quarter` has the sums of 15 minutes. A write marks those that it touches in `dirty`; the next question that
-      needs them sums their events anew. Nothing is ever added to a sum.
+    - sets in `coverage` a bit for each minute in which a sensor was reported to work; again changes nothing;
+    - marks in `dirty` the quarters of an hour that it touches, with a mark of its own. `quarter`, the sums of 15
+      minutes, is true where there is none; elsewhere questions count the events, and a recount renews it.
 
+    Of several processes with the same file one rolls up: who holds the lock on `PATH.rollup-lock`.
     Raises ConfigError where the file cannot be used, or was made by a newer Foyer.
     """
 
+    batch_events = 3_000
+
     def __init__(self, path: Path) -> None:
         self.name = f"sqlite:{path}"
+        self._path = path
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
-        self._series: dict[tuple[Any, ...], int] = {}
+        self._series: dict[tuple[str, Kind | str], dict[tuple[Any, ...], int]] = {}
         self._epochs: dict[tuple[str, str], int] = {}
+        self._rolls = False
         try:
-            self._db = _open(path)
-            self._reader = _open(path)
-            self._prepare(path)
-        except sqlite3.Error as error:
+            with ExitStack() as held:
+                fcntl.flock(held.enter_context(in_use_path(path).open("wb")), fcntl.LOCK_SH | fcntl.LOCK_NB)
+                self._db = held.enter_context(closing(schema.connect(path)))
+                schema.prepare(self._db, self.name)
+                self._reader = held.enter_context(closing(schema.connect(path)))
+                self._words = schema.words(self._db)
+                self._held = held.pop_all()
+        except BlockingIOError as error:
+            raise ConfigError(f"--store {self.name}: is being restored; try again when that is done") from error
+        except (OSError, sqlite3.Error) as error:
             raise ConfigError(
                 f"--store {self.name}: cannot be used: {error}; it must be a file we may write"
             ) from error
-
-    def _prepare(self, path: Path) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA:
-            raise ConfigError(
-                f"--store {self.name}: {path} has schema {version}, this Foyer knows {SCHEMA}: upgrade Foyer first"
-            )
-        if version == 0:
-            with self._transaction() as db:
-                for statement in _schema():
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {SCHEMA}")
+        self._texts = {number: text for text, number in self._words.items()}
+        self._rows = EventRows(self._words)
+        self._sums = _SUMS.format(**self._words)
+        self._quarters_sql = _QUARTERS.format(rows=f"{_ROLLED} {_CLEAN} UNION ALL {self._sums}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -163,63 +142,79 @@ class EmbeddedStore(Store):
 
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
         with self._lock, self._transaction() as db:
-            for kind, rows in self._rows(parcels).items():
-                db.executemany(_INSERTS[kind], rows)
-                if kind in _COUNTED:
-                    touched = {(row[0], row[1] - row[1] % QUARTER_NS) for row in rows}
-                    db.executemany("INSERT OR IGNORE INTO dirty VALUES (?, ?)", touched)
+            touched: set[tuple[int, int]] = set()
+            values: dict[Kind, list[Any]] = defaultdict(list)
+            for parcel in parcels:
+                epoch_id = self._epoch_id(parcel.unit, parcel.epoch)
+                for event in parcel.events:
+                    kind = event.kind
+                    known = self._series.get((parcel.unit, kind))
+                    place, t_ns, row = self._rows.of(event)
+                    series = (known and known.get(place)) or self._series_id(parcel.unit, kind, place)
+                    values[kind] += (series, t_ns, epoch_id, *row)
+                    if kind in _COUNTED:
+                        touched.add((series, t_ns - t_ns % QUARTER_NS))
+            for kind, flat in values.items():
+                for sql, part in inserts(kind, flat):
+                    db.execute(sql, part)
             if reports:
-                rows = list(self._health_rows(reports))
-                db.executemany(_INSERT_HEALTH, rows)
-                for series, t_ns, *values in rows:
-                    ok_since_ns, ok = values[-2:]
-                    if ok is not False:  # of a sensor that works, or of the unit
-                        self._cover(series, t_ns, ok_since_ns)
+                rows = [(report, sensor, row) for report in reports for sensor, row in health_rows(report)]
+                touched |= self._put_health(
+                    HealthRow(report.hub, report.unit, sensor, report.t_ns, row) for report, sensor, row in rows
+                )
+            self._mark(touched)
         return []
 
-    def _rows(self, parcels: Sequence[Parcel]) -> dict[Kind, list[tuple[Any, ...]]]:
-        rows: dict[Kind, list[tuple[Any, ...]]] = defaultdict(list)
-        for parcel in parcels:
-            unit = parcel.unit
-            epoch_id = self._epoch_id(unit, parcel.epoch)
-            for event in parcel.events:
-                kind = event.kind
-                values = _GETTERS[kind](event)
-                if kind in _JSON_KINDS:
-                    values = tuple(json.dumps(value) if isinstance(value, list) else value for value in values)
-                place = (unit, *_PLACE(event))
-                series = self._series.get(place) or self._series_id(place)
-                rows[kind].append((series, event.t_ns, epoch_id, event.seq, *values))
-        return rows
+    def put_health(self, rows: Sequence[HealthRow]) -> None:
+        with self._lock, self._transaction():
+            self._mark(self._put_health(rows))
 
-    def _health_rows(self, reports: Sequence[Health]) -> Iterator[tuple[Any, ...]]:
-        for report in reports:
-            for sensor, values in health_rows(report):
-                place = (report.unit, "health", report.hub, sensor, None, None)
-                series = self._series.get(place) or self._series_id(place)
-                yield (series, report.t_ns, *values)
+    def _put_health(self, rows: Iterable[HealthRow]) -> set[tuple[int, int]]:
+        """Returns what they touched, as (series, quarter)."""
+        touched: set[tuple[int, int]] = set()
+        for row in rows:
+            series = self._series_of(row.unit, "health", (row.sensor, row.hub, None, None))
+            self._db.execute(_INSERT_HEALTH, (series, row.t_ns, *coded(HEALTH_COLUMNS, row.values, self._words)))
+            ok_since_ns, ok = row.values[-2:]
+            if ok is not False:  # of a sensor that works, or of the unit
+                since_ns = row.t_ns if ok_since_ns is None else int(str(ok_since_ns))
+                touched.update((series, quarter_ns) for quarter_ns in self._cover(series, row.t_ns, since_ns))
+        return touched
 
-    def _cover(self, series: int, t_ns: int, since_ns: int | None) -> None:
-        """Back to `since_ns`, or to the first quarter that is full: whoever filled it went on from there."""
-        for quarter_ns, bits in minutes_between(t_ns if since_ns is None else since_ns, t_ns):
+    def _cover(self, series: int, t_ns: int, since_ns: int) -> Iterator[int]:
+        """Back to `since_ns`, or to the first quarter that is full: whoever filled it went on from there.
+
+        Yields the quarters that it changes.
+        """
+        for quarter_ns, bits in minutes_between(since_ns, t_ns):
             key = (series, quarter_ns)
             row = self._db.execute("SELECT minutes FROM coverage WHERE series = ? AND t_ns = ?", key).fetchone()
             known = row[0] if row else 0
             if known | bits != known:
                 self._db.execute("INSERT OR REPLACE INTO coverage VALUES (?, ?, ?)", (*key, known | bits))
+                yield quarter_ns
             elif known == _FULL and quarter_ns + QUARTER_NS <= t_ns:
                 return
 
-    def _series_id(self, place: tuple[Any, ...]) -> int:
-        unit, kind, hub, sensor, entrance, room = place
+    def _mark(self, touched: Iterable[tuple[int, int]]) -> None:
+        mark = secrets.randbits(_MARK_BITS)
+        self._db.executemany("INSERT OR REPLACE INTO dirty VALUES (?, ?, ?)", [(*key, mark) for key in touched])
+
+    def _series_of(self, unit: str, kind: str, place: tuple[Any, ...]) -> int:
+        known = self._series.get((unit, kind))
+        return (known and known.get(place)) or self._series_id(unit, kind, place)
+
+    def _series_id(self, unit: str, kind: str, place: tuple[Any, ...]) -> int:
+        sensor, hub, entrance, room = place
         key = (hub, kind, unit, sensor, entrance or "", room or "")
         sql = "INSERT OR IGNORE INTO series (hub, kind, unit, sensor, entrance, room) VALUES (?, ?, ?, ?, ?, ?)"
         self._db.execute(sql, key)
         sql = "SELECT id FROM series WHERE hub=? AND kind=? AND unit=? AND sensor=? AND entrance=? AND room=?"
         if len(self._series) >= _CACHE_MAX:
             self._series.clear()
-        self._series[place] = self._db.execute(sql, key).fetchone()[0]
-        return self._series[place]
+        number = int(self._db.execute(sql, key).fetchone()[0])
+        self._series.setdefault((unit, kind), {})[place] = number
+        return number
 
     def _epoch_id(self, unit: str, epoch: str) -> int:
         key = (unit, epoch)
@@ -231,7 +226,7 @@ class EmbeddedStore(Store):
             self._epochs[key] = row[0]
         return self._epochs[key]
 
-    def _read(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _read(self, sql: str, values: Any = ()) -> list[tuple[Any, ...]]:
         try:
             with self._read_lock:
                 return self._reader.execute(sql, values).fetchall()
@@ -239,16 +234,16 @@ class EmbeddedStore(Store):
             raise StoreUnavailable(f"store {self.name}: {error}") from error
 
     def ping(self) -> None:
-        self._read("SELECT id FROM series LIMIT 1", ())
+        self._read("SELECT id FROM series LIMIT 1")
 
     def counts_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
-        window = (hub, start_ns, end_ns)
-        if self._read(f"SELECT 1 {_DIRTY} LIMIT 1", window):
-            with self._lock, self._transaction() as db:
-                for sql in _SUMS:
-                    db.execute(sql, window)
-                db.execute(f"DELETE FROM dirty WHERE (series, t_ns) IN (SELECT d.series, d.t_ns {_DIRTY})", window)  # noqa: S608 - our own words
-        rows = self._read(_COUNTS_SQL, window)
+        return self._quarters(self._quarters_sql, hub, start_ns, end_ns)
+
+    def rolled_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
+        return self._quarters(_QUARTERS.format(rows=_ROLLED), hub, start_ns, end_ns)
+
+    def _quarters(self, sql: str, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
+        rows = self._read(sql, {"hub": hub, "start": start_ns, "end": end_ns})
         return [Quarter(row[0], row[1], row[2], row[3] or None, Count(*row[4:])) for row in rows]
 
     def coverage_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Coverage]:
@@ -259,11 +254,9 @@ class EmbeddedStore(Store):
         self, kind: Kind, hub: str, start_ns: int, end_ns: int, *, limit: int, newest_first: bool = False
     ) -> list[Stored]:
         order = "DESC" if newest_first else "ASC"
-        sql = f"""SELECT s.unit, p.epoch, s.sensor, s.entrance, s.room, e.*
-            FROM series s JOIN "{kind}" e ON e.series = s.id JOIN epoch p ON p.id = e.epoch_id
-            WHERE s.hub = ? AND s.kind = ? AND e.t_ns >= ? AND e.t_ns < ?
-            ORDER BY e.t_ns {order}, e.seq {order} LIMIT ?"""  # noqa: S608 - our own words
-        return [_stored(kind, hub, row) for row in self._read(sql, (hub, kind, start_ns, end_ns, limit))]
+        sql = f"""{read_back(kind)} WHERE s.hub = ? AND s.kind = ? AND e.t_ns >= ? AND e.t_ns < ?
+            ORDER BY e.t_ns {order}, e.seq {order} LIMIT ?"""
+        return [stored(kind, row, self._texts) for row in self._read(sql, (hub, kind, start_ns, end_ns, limit))]
 
     def tally(self, unit: str, epoch: str, first: int = 1, last: int = SEQ_MAX) -> dict[Kind, Tally]:
         tallies: dict[Kind, Tally] = {}
@@ -276,32 +269,80 @@ class EmbeddedStore(Store):
                 tallies[kind] = Tally(rows, distinct)
         return tallies
 
+    def touched(self) -> Touched:
+        if not self._may_roll():
+            return Touched({}, ())
+        sql = "SELECT s.hub, d.series, d.t_ns, d.mark FROM dirty d JOIN series s ON s.id = d.series LIMIT ?"
+        rows = self._read(sql, (_TOUCHED_MAX,))
+        quarters: dict[str, set[int]] = defaultdict(set)
+        for hub, _series, t_ns, _mark in rows:
+            quarters[hub].add(t_ns)
+        return Touched(quarters, [row[1:] for row in rows], complete=len(rows) < _TOUCHED_MAX)
+
+    def _may_roll(self) -> bool:
+        if not self._rolls:
+            with ExitStack() as held:
+                try:
+                    lock = held.enter_context(Path(f"{self._path}.rollup-lock").open("wb"))
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                except OSError as error:
+                    raise StoreUnavailable(f"store {self.name}: {error}") from error
+                self._held.push(held.pop_all())
+            self._rolls = True
+        return True
+
+    def recount_15m(self, hub: str, start_ns: int, end_ns: int) -> list[Quarter]:
+        window = {"hub": hub, "start": start_ns, "end": end_ns}
+        with self._lock, self._transaction() as db:
+            db.execute(f"INSERT OR REPLACE INTO quarter {self._sums}", window)
+        return self.counts_15m(hub, start_ns, end_ns)
+
+    def keep(self, grain: Grain, rollups: Sequence[Rollup]) -> None:
+        rows = [
+            (r.hub, r.t_ns, r.visits, r.exits, r.variance_visits, r.variance_exits, r.minutes, r.events)
+            for r in rollups
+        ]
+        with self._lock, self._transaction() as db:
+            db.executemany(f"INSERT OR REPLACE INTO {grain} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608 - our own words
+
+    def rollups(self, grain: Grain, start_ns: int, end_ns: int, hub: str | None = None) -> list[Rollup]:
+        hubs, named = ("SELECT DISTINCT hub FROM series", ()) if hub is None else ("?", (hub,))
+        sql = f"SELECT * FROM {grain} WHERE hub IN ({hubs}) AND t_ns >= ? AND t_ns < ? ORDER BY hub, t_ns"  # noqa: S608 - our own words
+        return [Rollup(*row) for row in self._read(sql, (*named, start_ns, end_ns))]
+
+    def settle(self, touched: Touched) -> None:
+        with self._lock, self._transaction() as db:
+            db.executemany("DELETE FROM dirty WHERE series = ? AND t_ns = ? AND mark = ?", touched.token)  # type: ignore[arg-type]  # what `touched` put in
+
+    def touch_all(self) -> None:
+        with self._lock, self._transaction() as db:
+            schema.mark_all(db, secrets.randbits(_MARK_BITS))
+
+    def scan(self, kind: Kind) -> Iterator[list[Stored]]:
+        for rows in self._pages(read_back(kind), "e.series, e.t_ns, e.epoch_id, e.seq", 4):
+            yield [stored(kind, row, self._texts) for row in rows]
+
+    def scan_health(self) -> Iterator[list[HealthRow]]:
+        for rows in self._pages(_HEALTH_ROWS, "e.series, e.t_ns", 2):
+            yield [self._health_row(row) for row in rows]
+
+    def health(self, unit: str, start_ns: int, end_ns: int) -> list[HealthRow]:
+        where = "WHERE s.unit = ? AND s.kind = 'health' AND e.t_ns >= ? AND e.t_ns < ? ORDER BY e.t_ns, s.sensor"
+        return [self._health_row(row) for row in self._read(f"{_HEALTH_ROWS} {where}", (unit, start_ns, end_ns))]
+
+    def _health_row(self, row: tuple[Any, ...]) -> HealthRow:
+        return HealthRow(row[2], row[3], row[4], row[1], coded(HEALTH_COLUMNS, row[5:], self._texts))
+
+    def _pages(self, sql: str, key: str, length: int) -> Iterator[list[tuple[Any, ...]]]:
+        """By the key, with which each row begins, so that no transaction stays open in between."""
+        last: tuple[Any, ...] = (-1,) * length
+        holes = ", ".join("?" * length)
+        while rows := self._read(f"{sql} WHERE ({key}) > ({holes}) ORDER BY {key} LIMIT {_SCAN_ROWS}", last):
+            yield rows
+            last = rows[-1][:length]
+
     def close(self) -> None:
         with self._lock, self._read_lock:
-            self._reader.close()
-            self._db.close()
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA cache_size = -16384")
-    return db
-
-
-def _stored(kind: Kind, hub: str, row: tuple[Any, ...]) -> Stored:
-    unit, epoch, sensor, entrance, room, _series, t_ns, _epoch_id, seq, *values = row
-    fields: dict[str, Any] = {"hub": hub, "sensor": sensor, "kind": kind, "seq": seq, "t_ns": t_ns}
-    fields |= {"entrance": entrance or None, "room": room or None}
-    for column, value in zip(COLUMNS[kind], values, strict=True):
-        if value is not None:
-            fields[column.name] = _read_back(column, value)
-    event: Event = MODELS[kind].model_validate(fields)
-    return Stored(unit, epoch, event)
-
-
-def _read_back(column: Column, value: Any) -> Any:
-    if column.type == "json":
-        return json.loads(value)
-    return bool(value) if column.type == "bool" else value
+            self._held.close()

@@ -8,14 +8,14 @@ export const UNKNOWN = "unknown";
 
 export const plural = (count, one, many = `${one}s`) => `${integer.format(count)} ${count === 1 ? one : many}`;
 
-/** A Total as `{value, range, gap}`, each a text or "". What is not known is never a number. */
+/** A Total as `{value, range, gap}`, each a text or "". What is not known is never a number, and says why it can. */
 export function figure(total) {
-  const { value, low, high, completeness } = total;
+  const { value, low, high, completeness, reason } = total;
   const bounded = low !== null && high !== null && (low !== high || low !== value);
   return {
     value: value === null ? UNKNOWN : integer.format(value),
     range: bounded ? `${integer.format(low)} to ${integer.format(high)}` : "",
-    gap: counted(completeness),
+    gap: reason || counted(completeness),
   };
 }
 

@@ -147,6 +147,9 @@ for (const button of document.querySelectorAll("[data-view]")) {
   });
 }
 choose(location.hash === "#as-table" ? "table" : "cards");
+addEventListener("hashchange", () => { // typed, a bookmark, or the way back; the skip link's is no view
+  if (["#as-cards", "#as-table"].includes(location.hash)) choose(location.hash.slice(4));
+});
 document.addEventListener("visibilitychange", followVisibility);
 setInterval(tick, 1000);
 setInterval(check, CHECK_MS);

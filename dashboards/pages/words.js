@@ -23,6 +23,8 @@ const FAULTS = {
   events_lost: "lost events",
   outbox_dropped: "gave up old events",
   outbox_damaged: "had its memory damaged",
+  disk_slow: "has a slow disk",
+  recording_paused: "paused its recording",
 };
 const LEVELS = { ok: "OK", warning: "Warning", critical: "Critical", unknown: "Unknown" };
 const PARTS = { aed: "AED", cabinet: "" };
@@ -106,18 +108,22 @@ export function troubles(unit, summary, now, timezone) {
   return [
     ...lasting.map((each) => fault(each, unit, summary, now, timezone).text),
     ...broken.map((each) => `${sensorName(each, summary)} does not work`),
+    ...(unit.online && unit.outbox?.trouble ? [`${unit.id} cannot write to its disk`] : []),
     ...(late ? [`${unit.id} is ${age(unit.outbox.oldest_age_s)} behind`] : []),
   ];
 }
 
 /** How a unit is, as short texts. */
 export function unitFacts(unit, now, timezone) {
-  const { online, last_heard: heard, outbox, clock, temperature_c: celsius, version } = unit;
+  const { online, last_heard: heard, outbox, missing, lost, clock, temperature_c: celsius, version } = unit;
   const at = heard ? `heard ${moment(new Date(heard), now, timezone)}` : "never heard";
   return [
     `${online ? "Online" : online === null ? "Unknown" : "Offline"}, ${at}`,
     ...(outbox ? [outbox.depth ? `${plural(outbox.depth, "event")} waiting, ${age(outbox.oldest_age_s)}` : "Nothing waiting"] : []),
+    ...(outbox?.trouble ? [`Disk takes no events: ${outbox.trouble}`] : []),
     ...(outbox?.dropped ? [`${plural(outbox.dropped, "event")} given up`] : []),
+    ...(missing ? [`${plural(missing, "event")} missing, asked for again`] : []),
+    ...(lost ? [`${plural(lost, "event")} lost for good`] : []),
     ...(clock ? [clock === "synced" ? "Clock set" : "Clock not set"] : []),
     ...(celsius === null ? [] : [`${Math.round(celsius)} °C`]),
     ...(version ? [`Version ${version}`] : []),

@@ -40,6 +40,14 @@ class SerialBytes(NamedTuple):
 Row = Edge | SerialBytes
 
 
+def backwards(last_ns: int, t_ns: int) -> str:
+    """What is said where time runs backwards."""
+    return (
+        f"time runs backwards, from {last_ns} to {t_ns} ns: sort the rows by time, "
+        "or split the recording where its clock was set"
+    )
+
+
 class TraceReader(ABC):
     """An open trace: its header, and its rows once. Use it in a `with`.
 
@@ -73,10 +81,7 @@ class TraceReader(ABC):
             except ValueError as error:
                 raise self._error(str(error)) from error
             if row.t_ns < last_ns:
-                raise self._error(
-                    f"time runs backwards, from {last_ns} to {row.t_ns} ns: sort the rows by time, "
-                    "or split the recording where its clock was set"
-                )
+                raise self._error(backwards(last_ns, row.t_ns))
             last_ns = row.t_ns
             yield row
 

@@ -17,7 +17,7 @@ from vcd.reader import ScalarChange, Token, TokenKind, VarDecl, VCDParseError, V
 from edge.counting import LINES
 from edge.trace.files import open_bytes, why
 from edge.trace.header import TraceHeader, from_json, to_json
-from edge.trace.model import Edge, Row, TraceError, TraceReader, TraceWriter
+from edge.trace.model import Edge, Row, TraceError, TraceReader, TraceWriter, backwards
 
 if TYPE_CHECKING:
     import io
@@ -138,7 +138,10 @@ class VcdReader(TraceReader):
         while (token := self._next()) is not None:
             data = token.data
             if token.kind is TokenKind.CHANGE_TIME:
-                self._t_ns = token.time_change * self._unit_ticks // _TICKS["ns"]
+                t_ns = token.time_change * self._unit_ticks // _TICKS["ns"]
+                if self._t_ns is not None and t_ns < self._t_ns:  # before any change: a file cut in the middle of it
+                    raise self._error(backwards(self._t_ns, t_ns))
+                self._t_ns = t_ns
             elif isinstance(data, ScalarChange | VectorChange) and data.id_code in self._lines:
                 return self._lines[data.id_code], {"0": 0, "1": 1}.get(str(data.value))
         return None

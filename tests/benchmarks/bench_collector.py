@@ -25,6 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from mqtt_client import end, running  # noqa: E402 - after the path
 from paho.mqtt.client import Client  # noqa: E402 - after the path
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion  # noqa: E402 - after the path
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402 - after the path
@@ -72,14 +73,12 @@ def publish(broker: Mosquitto, payloads: Iterator[bytes]) -> None:
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.max_inflight_messages_set(500)
     client.connect("127.0.0.1", broker.port)
-    client.loop_start()
     last = None
-    for payload in payloads:
-        last = client.publish(TOPIC, payload, qos=1)
-    if last is not None:
-        last.wait_for_publish(DEADLINE_S)
-    client.disconnect()
-    client.loop_stop()
+    with running(client):
+        for payload in payloads:
+            last = client.publish(TOPIC, payload, qos=1)
+        if last is not None:
+            last.wait_for_publish(DEADLINE_S)
 
 
 class Drain:
@@ -106,8 +105,7 @@ class Drain:
         self._subscribed.wait(10)
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -206,11 +204,15 @@ def sqlite_rate(folder: Path, count: int) -> float:
     return count / seconds
 
 
+RUNS = (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True))
+
+
 def main() -> None:
     logging.disable(logging.WARNING)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=100_000, help="events in messages of 100")
     parser.add_argument("--messages", type=int, default=20_000, help="events in messages of 1")
+    parser.add_argument("--only", choices=["embedded", "influx 1.x", "influx 2.x"], help="one store")
     options = parser.parse_args()
     calm_memory()
     counts = {1: options.messages, 100: options.events}
@@ -224,7 +226,9 @@ def main() -> None:
             for per, rate in drains.items():
                 print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
             bounds = {"embedded": bare_sqlite, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
-            for store, watch in (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True)):
+            for store, watch in RUNS:
+                if options.only not in (None, store):
+                    continue
                 for per, count in counts.items():
                     run = Run(store, per, watch)
                     place = folder / f"{store}-{per}-{watch}".replace(" ", "-")

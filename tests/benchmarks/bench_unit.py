@@ -29,6 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import paho.mqtt.client as mqtt  # noqa: E402 - after the path
 from gpio_chip import Lines  # noqa: E402 - after the path
+from mqtt_client import end  # noqa: E402 - after the path
 from paho.mqtt.enums import CallbackAPIVersion  # noqa: E402 - after the path
 from paho.mqtt.packettypes import PacketTypes  # noqa: E402 - after the path
 from paho.mqtt.properties import Properties  # noqa: E402 - after the path
@@ -139,8 +140,7 @@ class Collector:
         return sum(event["persons"] for event in self.events.values() if event["kind"] == "passage")
 
     def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        end(self._client)
 
 
 class House:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from collector_rig import FLEET, Make
-from servers import Mosquitto
+from rollup_rig import MakeStores, Stores
+from servers import Influx, Mosquitto
 
 from collector.service import Collector
 from firmware_cfg.endpoint import parse_mqtt_url
@@ -25,3 +27,30 @@ def make(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Make]:
     yield start
     for collector in made:
         collector.close()
+
+
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def influx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx]:
+    with Influx(tmp_path_factory.mktemp("influx")) as influx:
+        yield influx
+
+
+@pytest.fixture(params=["embedded", "influx"])
+def make_stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeStores]:
+    made: list[Stores] = []
+
+    def fresh() -> Stores:
+        number = next(numbers)
+        if request.param == "embedded":
+            stores = Stores(f"sqlite:{tmp_path}/{number}.db")
+        else:
+            stores = Stores(f"influxdb+{request.getfixturevalue('influx_server').url}/rollups-{number}")
+        made.append(stores)
+        return stores
+
+    yield fresh
+    for stores in made:
+        stores.again().close()

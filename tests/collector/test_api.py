@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
+import sqlite3
 import struct
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-import uvicorn
+from api_rig import Served
 from collector_rig import EPOCH, HUB, Unit, event, until
-from fastapi import FastAPI
 from servers import Influx, Mosquitto
 
 from collector import live as live_module
-from collector.api import create_api
-from collector.serve import listening
-from collector.service import Collector
-from firmware_cfg.endpoint import parse_mqtt_url
-from firmware_cfg.load import EXAMPLE_FLEET, load_fleet
-
-
-class Served:
-    """A collector and its API on a loopback port."""
-
-    def __init__(self, broker: Mosquitto, store: str, state: Path) -> None:
-        self.collector = Collector(load_fleet(EXAMPLE_FLEET), parse_mqtt_url(broker.url), store, state)
-        self.app = FastAPI()
-        self.app.include_router(create_api(self.collector))
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, timeout_graceful_shutdown=3))
-        self._listening = listening("127.0.0.1", 0)
-
-    def __enter__(self) -> httpx.Client:
-        self.collector.start()
-        listener = self._listening.__enter__()
-        port = listener.getsockname()[1]
-        serve = self._server.serve(sockets=[listener])
-        self._thread = threading.Thread(target=lambda: asyncio.run(serve), daemon=True)
-        self._thread.start()
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
-        until(lambda: self._client.get("/healthz").status_code == 200, "well")
-        return self._client
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self.collector.live.end_streams()
-        self._server.should_exit = True
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-        self._listening.__exit__(None, None, None)
-        self.collector.close()
 
 
 @pytest.fixture
@@ -197,6 +162,34 @@ def test_health_tells_the_truth(mosquitto: Mosquitto, influx: Influx, tmp_path: 
         until(lambda: http.get("/healthz").status_code == 200, "well again")
 
 
+def test_readiness_tells_whether_questions_can_be_answered(
+    mosquitto: Mosquitto, influx: Influx, tmp_path: Path
+) -> None:
+    with Served(mosquitto, f"influxdb+{influx.url}/foyer", tmp_path / "state") as http:
+        until(lambda: http.get("/readyz").status_code == 200, "ready")
+        mosquitto.stop()
+        until(lambda: list(http.get("/healthz").json()["reasons"]) == ["broker"], "broker missed")
+        assert http.get("/readyz").json() == {"ok": True, "reasons": {}, "dead_letters": {}}
+        influx.stop()
+        until(lambda: http.get("/readyz").status_code == 503, "store missed")
+        assert list(http.get("/readyz").json()["reasons"]) == ["store"]
+
+
+def test_a_ledger_that_cannot_be_written_is_told_and_nothing_is_lost(
+    http: httpx.Client, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with Unit(mosquitto) as unit:
+            unit.send(event(1))
+            until(lambda: list(http.get("/healthz").json()["reasons"]) == ["ledger"], "ledger missed")
+            assert "database is locked" in http.get("/readyz").json()["reasons"]["ledger"]
+            assert unit.done() == set()
+            other.execute("ROLLBACK")
+            until(lambda: unit.done() == {1}, "ack")
+            until(lambda: http.get("/healthz").status_code == 200, "well again")
+
+
 def test_dead_letters_are_counted_and_shown_and_are_no_failure(http: httpx.Client, mosquitto: Mosquitto) -> None:
     assert http.get("/api/v1/dead-letters").json() == {"counts": {}, "letters": []}
     with Unit(mosquitto) as unit:
@@ -223,9 +216,63 @@ def test_every_route_is_described(http: httpx.Client) -> None:
         "/api/v1/hubs/{hub}/live",
         "/api/v1/stream",
         "/api/v1/footfall",
+        "/api/v1/visits/hours",
+        "/api/v1/visits/days",
+        "/api/v1/visits/heatmap",
+        "/api/v1/visits/years",
+        "/api/v1/units/{unit}",
+        "/api/v1/units/{unit}/days",
+        "/api/v1/corrections",
+        "/api/v1/corrections/{number}",
         "/api/v1/dead-letters",
         "/healthz",
+        "/readyz",
+        "/metrics",
     }
     assert all(method["description"] for path in paths.values() for method in path.values())
     documented = Path(__file__).parents[2].joinpath("docs", "analyse.md").read_text(encoding="utf-8")
     assert [path for path in paths if path not in documented] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "where"),
+    [
+        ("hours?hub=nowhere&start=2026-01-01&end=2026-02-01", 404, "hub"),
+        ("hours?hub=strood&start=2026-02-01&end=2026-01-01", 400, "end"),
+        ("hours?hub=strood&start=2016-01-01&end=2026-01-01", 400, "start"),
+        ("days?start=yesterday&end=2026-01-01", 400, "start"),
+        ("heatmap?hub=nowhere&start=2026-01-01&end=2026-02-01", 404, "hub"),
+        ("years?year=2026&hub=nowhere", 404, "hub"),
+    ],
+)
+def test_visits_that_cannot_be_answered_are_refused_with_what_to_do(
+    http: httpx.Client, address: str, status: int, where: str
+) -> None:
+    answer = http.get(f"/api/v1/visits/{address}")
+    assert answer.status_code == status
+    assert answer.json()["detail"]["where"] == where
+    assert answer.json()["detail"]["mend"]
+
+
+def test_what_arrives_is_rolled_up_and_every_answer_says_how_to_get_it_again(
+    http: httpx.Client, mosquitto: Mosquitto
+) -> None:
+    now = datetime.now(ZoneInfo("Europe/London"))
+    start, end = now.date() - timedelta(days=9), now.date() + timedelta(days=1)
+    with Unit(mosquitto) as unit:
+        late_ns = time.time_ns() - 9 * 24 * 3600 * 10**9
+        unit.send(event(1), event(2, t_ns=late_ns), event(3, t_ns=late_ns + 1, direction="out"))
+        until(lambda: unit.done() == {1, 2, 3}, "acks")
+    stretch = f"start={start}&end={end}"
+    for kept in ("heatmap", "days"):  # hours and days are rolled up one after the other
+        address = f"/api/v1/visits/{kept}?{stretch}"
+        until(lambda address=address: http.get(address).json()["lineage"]["raw_events"] == 3, kept)
+    raw = http.get(f"/api/v1/footfall?hub={HUB}&{stretch}&bucket=1d").json()
+    days = http.get(f"/api/v1/visits/days?{stretch}").json()
+    assert days["hubs"][HUB]["visits"]["value"] == [bucket["visits"]["value"] for bucket in raw["buckets"]]
+    assert days["hubs"][HUB]["exits"]["value"] == [bucket["exits"]["value"] for bucket in raw["buckets"]]
+    assert days["all"]["visits"]["value"] == days["hubs"][HUB]["visits"]["value"]
+    for address in (f"hours?hub={HUB}&{stretch}", f"days?{stretch}", f"heatmap?{stretch}", f"years?year={now.year}"):
+        answer = http.get(f"/api/v1/visits/{address}").json()
+        again = http.get(answer["lineage"]["query"]).json()
+        assert (again.keys(), again["lineage"]) == (answer.keys(), answer["lineage"])

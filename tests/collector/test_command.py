@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +21,10 @@ from collector.ledger import Ledger
 from collector.store import open_store
 from collector.store.base import Tally
 from firmware_cfg.load import EXAMPLE_FLEET
+from firmware_cfg.times import from_rfc3339
 
 ROOT = Path(__file__).parents[2]
+MEMORY_MIB_MAX = 105
 
 
 class Command:
@@ -82,6 +86,20 @@ def test_it_serves_stores_and_ends_at_once_with_streams_open(command: Command, m
     assert "Traceback" not in errors
 
 
+def test_its_log_can_be_json_lines(command: Command, mosquitto: Mosquitto) -> None:
+    process = command(log="json")
+    until(command.well, "serving")
+    mosquitto.kill()
+    until(lambda: not command.well(), "loss seen")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+    lines = [json.loads(line) for line in errors.splitlines()]
+    assert all(set(line) == {"t", "level", "part", "text"} for line in lines)
+    parts = [(line["level"], line["part"]) for line in lines]
+    assert parts == [("info", "collector"), *[("warning", "broker")] * (len(lines) - 2), ("info", "collector")]
+    assert from_rfc3339(lines[0]["t"]) <= time.time_ns()
+
+
 def test_a_power_cut_loses_nothing_that_the_broker_has(command: Command, mosquitto: Mosquitto) -> None:
     process = command()
     until(command.well, "serving")
@@ -123,9 +141,9 @@ def test_a_port_in_use_is_one_clear_sentence(command: Command) -> None:
         taken.listen()
         _, errors = command().communicate(timeout=20)
         assert command.processes[0].returncode == 2
-    assert errors.strip().splitlines() == [
-        f"foyer: --http 127.0.0.1:{command.port}: cannot listen there: Address already in use; give another HOST:PORT"
-    ]
+    address = f"127.0.0.1:{command.port}"
+    mend = "give another by --http HOST:PORT"
+    assert errors == f"foyer: {address}: cannot listen there: Address already in use; {mend}\n"
 
 
 def test_a_state_folder_in_use_is_one_clear_sentence(command: Command) -> None:
@@ -145,7 +163,9 @@ def test_a_state_folder_in_use_is_one_clear_sentence(command: Command) -> None:
         ("mqtt", "http://x", "foyer: --mqtt 'http://x': expected mqtt://"),
         ("store", "mysql:x", "foyer: --store 'mysql:x': expected sqlite:PATH"),
         ("state", "/proc/nowhere", "foyer: --state /proc/nowhere: cannot be written"),
+        ("log", "xml", "foyer: --log 'xml': expected one of text, json"),
         ("http", "8000", "foyer: --http '8000': expected HOST:PORT"),
+        ("receivers", "/nowhere", "foyer: --receivers /nowhere: cannot be read"),
     ],
 )
 def test_a_bad_option_is_one_clear_sentence(command: Command, option: str, value: str, sentence: str) -> None:
@@ -159,8 +179,23 @@ def test_a_bad_option_is_one_clear_sentence(command: Command, option: str, value
 def test_the_main_process_loads_no_heavy_libraries() -> None:
     code = (
         "import sys, dashboards.app, collector.serve, collector.store.embedded\n"
-        "print([name for name in ('influxdb_client', 'pyarrow', 'numpy', 'pandas', 'vl_convert', 'typer')"
+        "print([name for name in ('influxdb_client', 'pyarrow', 'numpy', 'pandas', 'vl_convert', 'typer', 'apprise')"
         " if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_memory_stays_within_its_bound_under_a_flood(command: Command, mosquitto: Mosquitto) -> None:
+    """A backlog of a week in messages of 100, as after an outage of the collector; the most it ever had resident."""
+    process = command()
+    until(command.well, "serving")
+    count = 60_000
+    start_ns = time.time_ns() // 10**9 * 10**9 - 10 * 10**9 * (count + 1)
+    with Unit(mosquitto) as unit:
+        for first in range(1, count + 1, 100):
+            unit.send_soon(*(event(seq, t_ns=start_ns + 10 * 10**9 * seq) for seq in range(first, first + 100)))
+        until(lambda: sum(last - first + 1 for ack in unit.acks for first, last in ack["done"]) == count, "acks")
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    (highest_kib,) = (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    assert highest_kib / 1024 < MEMORY_MIB_MAX

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -44,8 +46,9 @@ def fleet(*entrances: str) -> Fleet:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return open_store(f"sqlite:{tmp_path}/store.db")
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(open_store(f"sqlite:{tmp_path}/store.db")) as opened:
+        yield opened
 
 
 def ask(store: Store, start_ns: int, end_ns: int, bucket: Bucket, *entrances: str, now_ns: int = 2**62) -> Footfall:

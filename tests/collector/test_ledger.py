@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from collector import ledger as ledger_module
 from collector.ingest import DeadLetter
-from collector.ledger import LETTER_BYTES_MAX, Ledger
+from collector.ledger import Ledger
+from collector.ledger import letters as letters_module
+from collector.ledger.database import SCHEMA, STEPS
+from collector.ledger.letters import LETTER_BYTES_MAX
 from collector.store.base import StoreUnavailable
 from firmware_cfg.errors import ConfigError
 
@@ -30,7 +32,7 @@ def test_all_is_there_after_a_restart(tmp_path: Path) -> None:
     assert list(again.done("b", EPOCH)) == [(1, 4), (6, 9)]
     assert again.done("b", EPOCH).holes() == [(5, 5)]
     assert again.births() == {"b": "s1"}
-    assert again.outboxes() == [("b", EPOCH)]
+    assert again.outboxes.known() == [("b", EPOCH)]
     again.record(8, done=[("b", EPOCH, 5, 5)])
     assert again.done("b", EPOCH).holes() == []
     again.close()
@@ -46,7 +48,7 @@ def test_a_letter_that_comes_again_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_letters_are_bounded_and_the_lost_ones_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "DEAD_LETTERS_MAX", 5)
+    monkeypatch.setattr(letters_module, "DEAD_LETTERS_MAX", 5)
     ledger = Ledger(tmp_path)
     for seq in range(1, 21):
         ledger.record(seq, dead=[letter(seq)])
@@ -56,7 +58,7 @@ def test_letters_are_bounded_and_the_lost_ones_counted(tmp_path: Path, monkeypat
 
 
 def test_letters_are_bounded_in_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger_module, "DEAD_BYTES_MAX", 25)
+    monkeypatch.setattr(letters_module, "DEAD_BYTES_MAX", 25)
     for first in (1, 4):  # also over a restart
         ledger = Ledger(tmp_path)
         for seq in range(first, first + 3):
@@ -110,3 +112,34 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="--state"):
         Ledger(tmp_path / "file" / "state")
+
+
+def test_an_older_ledger_becomes_one_of_today_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        for statement in STEPS[0]:
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 1")
+        db.execute("INSERT INTO done VALUES ('b', ?, '[[1, 4], [6, 9]]', 0)", (EPOCH,))
+    db.close()
+    ledger = Ledger(tmp_path)
+    assert ledger.done("b", EPOCH).holes() == [(5, 5)]
+    ledger.outboxes.lose("b", EPOCH, [(5, 5)])
+    ledger.close()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
+    db.close()
+
+
+def test_what_is_lost_for_good_is_no_hole_and_is_found_again_where_it_comes_after_all(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.record(1, done=[("b", EPOCH, 1, 4), ("b", EPOCH, 8, 9)])
+    assert ledger.outboxes.incomplete() == [("b", EPOCH)]
+    ledger.outboxes.lose("b", EPOCH, [(3, 6), (100, 200)])  # of what is stored, or not heard of yet, nothing is lost
+    (state,) = ledger.outboxes.of_unit("b")
+    assert (state.highest, state.missing, state.lost, state.holes, state.gone) == (9, 1, 2, ((7, 7),), ((5, 6),))
+    ledger.close()
+    ledger = Ledger(tmp_path)
+    ledger.record(2, done=[("b", EPOCH, 6, 7)])
+    (state,) = ledger.outboxes.of_unit("b")
+    assert (state.missing, state.lost, state.gone) == (0, 1, ((5, 5),))
+    ledger.close()

@@ -1,4 +1,4 @@
-"""The present: each event once, never fewer than nobody inside, a new day at local midnight."""
+"""The present: each event once, never fewer than nobody inside, visits of a new day from local midnight on."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 from collector_samples import EPOCH, MINUTE_NS, counter, health, parcel, passage
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector import live as live_module
-from collector import today, unit_now
+from collector import unit_now
 from collector.answers import Live as LiveAnswer
 from collector.live import Live
 from collector.store import open_store
 from firmware_cfg.load import Fleet
-from firmware_cfg.schema import Hub
+from firmware_cfg.schema import WEEKDAYS, Hub
 from firmware_cfg.wire import Event, State
 
 NOW_NS = 1_789_999_200 * 10**9  # 2026-09-21T14:00:00Z, 15:00 in London
@@ -70,6 +70,11 @@ def at(seq: int, minutes_ago: float, direction: str = "in", **fields: object) ->
     return passage(seq, NOW_NS - int(minutes_ago * MINUTE_NS) + seq, direction=direction, **fields)
 
 
+def watching(live: Live, now_ns: int = NOW_NS) -> None:
+    """Its sensor has worked since the building was empty, it says."""
+    live.stored([], [health(now_ns, ok_since_ns=now_ns - 24 * 60 * MINUTE_NS)])
+
+
 def numbers(answer: LiveAnswer) -> tuple[int | None, int | None]:
     return answer.occupancy.value, answer.visits_today.value
 
@@ -82,18 +87,21 @@ def test_nothing_is_known_of_a_hub_that_nothing_was_heard_of(live: Live) -> None
 
 
 def test_people_inside_are_those_in_less_those_out(live: Live) -> None:
+    watching(live)
     live.stored([parcel(at(1, 60, persons=3), at(2, 50), at(3, 40, "out"))])
     live.stored([parcel(counter(4, NOW_NS - 30 * MINUTE_NS, 5, 2))])
     assert numbers(live.snapshot("north")) == (6, 9)
 
 
 def test_reference_sensors_are_not_counted(live: Live) -> None:
+    watching(live)
     live.stored([parcel(at(1, 60), at(2, 59, role="reference", sensor="other"))])
     assert numbers(live.snapshot("north")) == (1, 1)
 
 
 def test_each_event_counts_once_from_wherever_it_comes(live: Live, tmp_path: Path) -> None:
     store = open_store(f"sqlite:{tmp_path}/store.db")
+    watching(live)
     events = [at(seq, 60 - seq) for seq in range(1, 11)]
     store.write([parcel(*events)])
     live.stored([parcel(*events[3:7])])
@@ -106,14 +114,17 @@ def test_each_event_counts_once_from_wherever_it_comes(live: Live, tmp_path: Pat
 
 
 def test_it_is_never_below_zero(live: Live) -> None:
+    watching(live)
     live.stored([parcel(at(1, 60, "out", persons=5), at(2, 50))])
     assert numbers(live.snapshot("north")) == (1, 1)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(1, 9)), st.lists(st.booleans(), min_size=8, max_size=8))
 def test_the_order_of_arrival_does_not_matter(order: list[int], ways: list[bool]) -> None:
     events = {seq: at(seq, 100 - seq, "in" if ways[seq - 1] else "out") for seq in order}
     live = Live(FLEET, lambda: NOW_NS)
+    watching(live)
     for seq in order:
         live.stored([parcel(events[seq])])
     expected = 0
@@ -124,21 +135,68 @@ def test_the_order_of_arrival_does_not_matter(order: list[int], ways: list[bool]
     assert times == sorted(times, reverse=True)
 
 
-def test_memory_of_moves_is_bounded_and_the_number_stays_right(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(today, "MOVES_MAX", 10)
-    live.stored([parcel(*(at(seq, 300 - seq, "in" if seq % 3 else "out") for seq in range(1, 101)))])
-    assert numbers(live.snapshot("north")) == (34, 67)
-    live.stored([parcel(at(101, 1, "out"))])
-    assert numbers(live.snapshot("north")) == (33, 67)
-
-
-def test_yesterday_is_not_today_and_midnight_empties_the_building(live: Live, clock: Clock) -> None:
-    live.stored([parcel(at(1, 60), passage(2, MIDNIGHT_NS - 1), passage(3, MIDNIGHT_NS))])
-    assert numbers(live.snapshot("north")) == (2, 2)
-    clock.now_ns = MIDNIGHT_NS + 24 * 60 * MINUTE_NS
-    live.stored([], [health(clock.now_ns)])
-    assert numbers(live.snapshot("north")) == (0, 0)
+def test_visits_are_of_today_and_who_is_inside_at_midnight_still_is(clock: Clock) -> None:
+    hours = {day: ["00:00-02:00", "12:00-24:00"] for day in WEEKDAYS}
+    hub = FLEET.hubs["north"].model_dump(mode="json") | {"hours": hours}
+    live = Live(Fleet({"north": Hub.model_validate(hub)}), clock)
+    live.stored([parcel(at(1, 60), at(2, 50), at(3, 40))])
+    watching(live)
+    assert numbers(live.snapshot("north")) == (3, 3)
+    clock.now_ns = MIDNIGHT_NS + 24 * 60 * MINUTE_NS + MINUTE_NS
+    watching(live, clock.now_ns)
+    assert numbers(live.snapshot("north")) == (3, 0)
     assert live.snapshot("north").last_passages == []
+    clock.now_ns += 8 * 60 * MINUTE_NS
+    watching(live, clock.now_ns)
+    assert numbers(live.snapshot("north")) == (0, 0)
+    live.close()
+
+
+def test_a_restart_in_the_evening_knows_who_came_in_the_morning(live: Live, clock: Clock, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path}/store.db")
+    before = Live(FLEET, clock)
+    events = [passage(seq, MIDNIGHT_NS + seq * 20 * MINUTE_NS) for seq in range(28, 40)]
+    report = health(NOW_NS, ok_since_ns=MIDNIGHT_NS)
+    for told in (before.stored, store.write):
+        told([parcel(*events)], [report])
+    live.seed(store)
+    live.learn(store)
+    assert live.snapshot("north").occupancy == before.snapshot("north").occupancy
+    assert numbers(live.snapshot("north")) == (12, 12)
+    store.close()
+
+
+def test_past_days_teach_what_the_door_misses_each_way(live: Live, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:{tmp_path}/store.db")
+    day_ns, seq = 24 * 60 * MINUTE_NS, 0
+    for day in range(-20, 1):
+        for hour, count, way in ((8, 40, "in"), (13, 36, "out")):
+            start_ns = MIDNIGHT_NS + day * day_ns + hour * 60 * MINUTE_NS
+            store.write([parcel(*(passage(seq + n, start_ns + n * 10**9, direction=way) for n in range(1, count + 1)))])
+            seq += count
+        store.write([], [health(MIDNIGHT_NS + day * day_ns + 899 * MINUTE_NS, ok_since_ns=MIDNIGHT_NS - 30 * day_ns)])
+    live.seed(store)
+    untaught = live.snapshot("north").occupancy
+    live.learn(store)
+    taught = live.snapshot("north").occupancy
+    assert (untaught.value, untaught.balances) == (2, 0)
+    assert (taught.value, taught.balances) == (0, 20)
+    store.close()
+
+
+def test_a_sensor_that_fails_makes_the_number_unknown_and_says_why(live: Live, clock: Clock) -> None:
+    live.stored([parcel(at(1, 60))])
+    watching(live)
+    assert live.snapshot("north").occupancy.reason is None
+    clock.now_ns += MINUTE_NS
+    live.stored([], [health(clock.now_ns, ok=False)])
+    occupancy = live.snapshot("north").occupancy
+    assert (occupancy.value, occupancy.reason) == (None, "Front: its sensor reports a fault")
+    live.stored([], [], [state("offline")])
+    assert live.snapshot("north").occupancy.reason == "Front: its unit is offline"
+    clock.now_ns += MINUTE_NS
+    watching(live, clock.now_ns)
+    assert live.snapshot("north").occupancy.value == 1
 
 
 def test_completeness_is_the_watched_share_of_today(live: Live, tmp_path: Path) -> None:
@@ -146,10 +204,11 @@ def test_completeness_is_the_watched_share_of_today(live: Live, tmp_path: Path) 
     store.write([], [health(MIDNIGHT_NS + minute * MINUTE_NS) for minute in range(450)])
     live.seed(store)
     answer = live.snapshot("north")
-    assert numbers(answer) == (0, 0)
-    assert answer.visits_today.completeness == 0.5
+    assert (answer.visits_today.value, answer.visits_today.completeness) == (0, 0.5)
+    assert answer.occupancy.reason == "Front: nothing heard for 8 h"
     live.stored([], [health(MIDNIGHT_NS + minute * MINUTE_NS) for minute in range(450, 900)])
     assert live.snapshot("north").visits_today.completeness == 1.0
+    assert numbers(live.snapshot("north")) == (0, 0)
     store.close()
 
 

@@ -43,7 +43,7 @@ def test_nothing_is_said_of_a_unit_that_said_nothing() -> None:
 
 def test_a_unit_tells_how_it_is() -> None:
     live = fed()
-    outbox = {"depth": 12, "oldest_age_s": 90.5, "dropped": 2}
+    outbox = {"depth": 12, "oldest_age_s": 90.5, "dropped": 2, "trouble": "disk full"}
     live.stored([], [health(0.5, sensors=WELL, outbox=outbox, temperature_c=51.5, clock="unsynced")])
     unit = door(live)
     assert unit.online is True
@@ -112,12 +112,13 @@ def test_each_sensor_line_and_kind_has_its_own_fault() -> None:
     ]
 
 
-def test_what_only_happened_is_forgotten_after_an_hour() -> None:
+@pytest.mark.parametrize("happened", ["repeated_level", "disk_slow", "recording_paused"])
+def test_what_only_happened_is_forgotten_after_an_hour(happened: str) -> None:
     clock = Clock()
-    live = fed(fault(10, "repeated_level", sensor="beams", line="outer"), fault(9, "sensor_silent"), clock=clock)
+    live = fed(fault(10, happened, sensor="beams", line="outer"), fault(9, "sensor_silent"), clock=clock)
     assert [(found.fault, found.lasting) for found in door(live).faults] == [
         ("sensor_silent", True),
-        ("repeated_level", False),
+        (happened, False),
     ]
     clock.now_ns += 51 * MINUTE
     assert kinds(live) == ["sensor_silent"]
@@ -182,7 +183,7 @@ def test_a_reference_says_how_far_it_is_off() -> None:
 
 def test_a_reference_never_counts_as_a_visit() -> None:
     live = fed(passage(5), counter(4, 50, 50))
-    watching(live)
+    live.stored([], [health(0, sensors={"beams": {"ok_since_ns": 0}})])
     answer = live.snapshot("north")
     assert (answer.visits_today.value, answer.occupancy.value, len(answer.last_passages)) == (1, 1, 1)
 

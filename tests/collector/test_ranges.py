@@ -27,6 +27,17 @@ def test_it_is_a_set_of_integers(spans: list[tuple[int, int]]) -> None:
     assert missing == set(range(1, max(model, default=0) + 1)) - model
 
 
+@given(SPANS, SPANS)
+def test_numbers_can_be_taken_out(spans: list[tuple[int, int]], removed: list[tuple[int, int]]) -> None:
+    found = RangeSet(spans)
+    model = {number for first, last in spans for number in range(first, last + 1)}
+    for first, last in removed:
+        gone = set(range(first, last + 1))
+        assert found.remove(first, last) == bool(model & gone)
+        model -= gone
+    assert found == RangeSet((number, number) for number in model)
+
+
 def test_a_range_that_runs_backwards_is_refused() -> None:
     with pytest.raises(ValueError, match="backwards"):
         RangeSet().add(3, 2)

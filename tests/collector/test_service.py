@@ -57,7 +57,7 @@ def test_what_others_say_on_our_topics_is_no_dead_letter(mosquitto: Mosquitto, m
     collector = ready(make())
     with Unit(mosquitto) as unit:
         until(lambda: unit.publish_on("foyer/first", "{}") is None and collector.ledger.dead_counts(), "watching")
-        for channel in ("reply", "recording", "cmd", "state"):
+        for channel in ("recording", "cmd", "state"):
             unit.publish(channel, "{}" if channel != "state" else "")
         unit.publish("events", "nonsense")
         unit.publish_on("foyer/last", "{}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from collector_samples import EPOCH, MINUTE_NS, OTHER_EPOCH, T0_NS, counter, health, parcel, passage, recount
+from event_samples import every_kind
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from servers import Influx, InfluxV2Front
@@ -17,7 +18,6 @@ from servers import Influx, InfluxV2Front
 from collector.store import open_store
 from collector.store.base import QUARTER_NS, Coverage, Parcel, Store, StoreUnavailable, Tally
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import Event, event_adapter
 
 HOUR_NS = 4 * QUARTER_NS
 Open = Callable[[str], Store]
@@ -69,43 +69,6 @@ def counted(store: Store, hub: str = "north") -> dict[tuple[int, str, str, str |
         )
         for quarter in store.counts_15m(hub, T0_NS - HOUR_NS, T0_NS + 24 * HOUR_NS)
     }
-
-
-EVERY_KIND: list[dict[str, object]] = [
-    {"kind": "passage", "direction": "out", "persons": 2, "speed_m_s": 1.25, "length_m": 0.5, "confidence": 0.75},
-    {"kind": "passage", "direction": "unknown", "role": "reference", "confidence": 1.0},
-    {"kind": "counter", "in": 3, "out": 0, "raw_in": 65535, "raw_out": 12, "reset": True},
-    {"kind": "room", "state": "occupied", "probability": 0.875, "entrance": None, "room": "hall"},
-    {
-        "kind": "cabinet",
-        "level": "warning",
-        "door": "open",
-        "aed": "present",
-        "mains": "on",
-        "temperature_c": 4.5,
-        "reasons": ['a "quoted" reason', "back\\slash, comma = blank", "naïve ☃"],
-        "entrance": None,
-    },
-    {
-        "kind": "fault",
-        "fault": "events_dropped",
-        "active": False,
-        "detail": 'line one\nline "two" \\ end\\',
-        "count": 3,
-        "first_seq": 1,
-        "last_seq": 3,
-        "entrance": None,
-    },
-    {"kind": "audit", "author": "J. O'Neill", "note": "", "in": 12, "out": 0},
-]
-
-
-def every_kind() -> list[Event]:
-    base = {"clock": "unsynced", "sensor": "beams", "hub": "north", "entrance": "front"}
-    return [
-        event_adapter.validate_python(base | {"seq": seq, "t_ns": T0_NS + seq} | fields)
-        for seq, fields in enumerate(EVERY_KIND, 1)
-    ]
 
 
 def test_what_is_written_is_read_back_equal(store: Store) -> None:
@@ -292,7 +255,7 @@ def test_embedded_made_by_a_newer_foyer_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    with pytest.raises(ConfigError, match="has schema 99, this Foyer knows 1: upgrade"):
+    with pytest.raises(ConfigError, match="has schema 99, this Foyer knows 2: upgrade"):
         open_store(f"sqlite:{file}")
 
 
@@ -376,6 +339,15 @@ def test_an_address_that_cannot_be_used_says_what_is_expected(url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.parametrize("address", ["who:se/cret@host:8086/b", "who:1/secret@host:8086/b", "who:[secret@host:8086/b"])
+def test_an_address_that_cannot_be_used_does_not_print_the_password(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"--store 'influxdb\+http://…@host:8086/b': expected influxdb") as caught:
+        open_store(f"influxdb+http://{address}")
+    assert "cret" not in str(caught.value)
+    assert "'se'" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_secrets_are_not_in_a_stores_name() -> None:
     store = open_store("influxdb+http://who:secret@127.0.0.1:1/foyer")
     assert store.name == "influxdb+http://127.0.0.1:1/foyer"
@@ -383,3 +355,17 @@ def test_secrets_are_not_in_a_stores_name() -> None:
         store.ping()
     assert "secret" not in str(caught.value)
     store.close()
+
+
+def test_health_is_read_back_by_unit_and_time(store: Store) -> None:
+    reports = [health(T0_NS + minute * MINUTE_NS, outbox={"depth": minute}) for minute in range(3)]
+    store.write([], [*reports, health(T0_NS, unit="other")])
+    rows = store.health("door", T0_NS, T0_NS + 2 * MINUTE_NS)
+    assert [(row.t_ns, row.sensor) for row in rows] == [
+        (T0_NS + minute * MINUTE_NS, sensor) for minute in range(2) for sensor in ("beams", "unit")
+    ]
+    assert [(row.unit, row.hub) for row in rows] == [("door", "north")] * 4
+    assert sorted(rows, key=lambda row: row.t_ns) == sorted(
+        (row for page in store.scan_health() for row in page if row in rows), key=lambda row: (row.t_ns, row.sensor)
+    )
+    assert store.health("nobody", 0, 2**62) == []

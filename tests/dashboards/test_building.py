@@ -163,12 +163,13 @@ def test_a_fault_shows_in_words_and_goes_when_it_is_over(live: Chromium, broker:
 
 def test_a_unit_that_is_behind_says_so(live: Chromium, broker: Mosquitto) -> None:
     with Unit(broker, "armley", "armley-front") as unit:
-        outbox = {"depth": 412, "oldest_age_s": 600.0, "dropped": 3}
+        outbox = {"depth": 412, "oldest_age_s": 600.0, "dropped": 3, "trouble": "disk full"}
         unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": False}}, outbox=outbox, clock="unsynced")
-        live.wait_for(f"{text('#hub-armley .trouble')} === 'Cabinet sensor does not work and 1 more'")
+        live.wait_for(f"{text('#hub-armley .trouble')} === 'Cabinet sensor does not work and 2 more'")
         facts = live.driver.find_element("css selector", "#hub-armley .facts").get_property("textContent")
         for said in (
             "412 events waiting, 10 min",
+            "Disk takes no events: disk full",
             "3 events given up",
             "Clock not set",
             "Front entrance beam pair works",
@@ -176,6 +177,26 @@ def test_a_unit_that_is_behind_says_so(live: Chromium, broker: Mosquitto) -> Non
             assert said in str(facts)
         unit.reports({"front-beams": {"ok": True}, "cabinet": {"ok": True}})
         live.wait_for(f"{text('#hub-armley .trouble')} === ''")
+
+
+def test_what_is_missing_and_what_is_lost_for_good_is_said_of_a_unit(live: Chromium) -> None:
+    unit = {"online": True, "last_heard": None, "outbox": None, "clock": None, "temperature_c": None, "version": None}
+    told = live.driver.execute_async_script(
+        "const [unit, done] = arguments;"
+        "import('/words.js').then(({ unitFacts }) => done(unitFacts(unit, new Date(), 'Europe/London')));",
+        unit | {"missing": 4, "lost": 1},
+    )
+    assert told == ["Online, never heard", "4 events missing, asked for again", "1 event lost for good"]
+
+
+def test_a_unit_whose_disk_refuses_is_in_trouble_while_it_is_heard(live: Chromium) -> None:
+    outbox = {"depth": 2, "oldest_age_s": 1.0, "dropped": 0, "trouble": "disk full"}
+    told = live.driver.execute_async_script(
+        "const [units, done] = arguments;"
+        "import('/words.js').then(({ troubles }) => done(units.map((unit) => troubles(unit, {}, new Date(), 'UTC'))));",
+        [{"id": "door", "online": online, "outbox": outbox, "faults": [], "sensors": []} for online in (True, False)],
+    )
+    assert told == [["door cannot write to its disk"], []]
 
 
 def test_a_second_count_says_how_far_it_differs(live: Chromium, broker: Mosquitto) -> None:

@@ -49,6 +49,7 @@ def test_it_shows_every_hub_and_asks_nobody_else(live: Chromium, pages: Pages) -
 
 def test_a_passage_moves_its_hub_within_a_second(live: Chromium, pages: Pages, broker: Mosquitto) -> None:
     with Unit(broker, "armley", "armley-front") as door:
+        door.watches()
         door.passes("in", "in", "out")
         live.wait_for(f"/^[0-9]+$/.test({value('armley', 'visits')})")
         live.driver.execute_script("window.notReloaded = true")
@@ -83,6 +84,19 @@ def test_what_is_not_known_is_unknown_and_never_zero(live: Chromium, pages: Page
     assert [cell.text for cell in card.find_elements("css selector", ".range")] == ["", ""]
     assert "0 of 1 unit online; strood-front unknown, never heard" in card.text
     assert "None known yet" in card.text
+    assert card.find_element("css selector", ".inside .gap").text == "Front entrance: nothing heard yet"
+
+
+def test_people_inside_are_unknown_and_say_why_as_soon_as_their_unit_goes(
+    live: Chromium, pages: Pages, broker: Mosquitto
+) -> None:
+    inside = "document.querySelector('#hub-armley .inside dd').textContent"
+    with Unit(broker, "armley", "armley-front") as door:
+        door.watches()
+        live.wait_for(f"/^[0-9]/.test({inside})")
+        door.goes()
+        live.wait_for(f"{inside} === 'unknownFront entrance: its unit is offline'")
+    assert api(pages, "/api/v1/hubs/armley/live")["occupancy"]["value"] is None
 
 
 def test_it_says_how_sure_it_is(live: Chromium, pages: Pages, broker: Mosquitto) -> None:
@@ -123,6 +137,17 @@ def test_the_table_says_the_same(chromium: Chromium, pages: Pages) -> None:
         foot = chromium.driver.execute_script(totals, f"tfoot [data-{what}] span")
         assert foot == chromium.driver.execute_script(totals, f"#total-{what} span")
         assert foot[0]
+
+
+def test_an_address_changes_the_view_of_a_page_that_is_open(live: Chromium, pages: Pages) -> None:
+    for end, view in (("as-table", "table"), ("main", "table"), ("as-cards", "cards"), ("as-table", "table")):
+        live.driver.get(f"{pages.url}/#{end}")
+        live.wait_for(f"!document.getElementById('{view}').hidden")
+        assert live.driver.execute_script(
+            "return ['cards', 'table'].filter((id) => !document.getElementById(id).hidden)"
+        ) == [view]
+    live.driver.back()
+    live.wait_for("!document.getElementById('cards').hidden")
 
 
 def test_each_card_links_to_what_is_behind_it(live: Chromium, pages: Pages) -> None:

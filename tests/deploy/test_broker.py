@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import ExitStack
 from queue import Empty, Queue
 from threading import Event
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from deployed import SECRET, Deployed, authority
+from mqtt_client import end, running
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -67,12 +69,16 @@ class Peer:
         return self._connected.is_set()
 
     def __enter__(self) -> Self:
-        assert self.connect()
+        if not self.connect():
+            self.close()
+            raise ConnectionError("the broker did not let it in")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
+        self.close()
+
+    def close(self) -> None:
+        end(self.client)
 
     def may_publish(self, topic: str, payload: str = "{}", *, retain: bool = False) -> bool:
         """What the broker's acknowledgement says."""
@@ -180,8 +186,7 @@ def test_who_cannot_say_who_it_is_stays_out(broker: Deployed, certificate: str |
     try:
         assert not peer.connect()
     finally:
-        peer.client.disconnect()
-        peer.client.loop_stop()
+        peer.close()
 
 
 def test_another_authoritys_certificate_stays_out(broker: Deployed, tmp_path: Path) -> None:
@@ -193,8 +198,7 @@ def test_another_authoritys_certificate_stays_out(broker: Deployed, tmp_path: Pa
     try:
         assert not peer.connect()
     finally:
-        peer.client.disconnect()
-        peer.client.loop_stop()
+        peer.close()
 
 
 @pytest.mark.parametrize(
@@ -209,33 +213,27 @@ def test_on_loopback_only_a_password_enters(
     client.username_pw_set(user, password)
     client.on_connect = lambda _client, _userdata, _flags, reason, _properties: answers.put(not reason.is_failure)
     client.connect("127.0.0.1", broker.local_port)
-    client.loop_start()
-    try:
-        assert answers.get(timeout=WAIT_S) is enters
-    except Empty:
-        pytest.fail(broker.log_tail())
-    finally:
-        client.disconnect()
-        client.loop_stop()
+    with running(client):
+        try:
+            assert answers.get(timeout=WAIT_S) is enters
+        except Empty:
+            pytest.fail(broker.log_tail())
 
 
 def test_a_collector_on_this_machine_may_connect_twice(broker: Deployed) -> None:
     """Once to store and once to watch."""
     dropped = Event()
     clients = []
-    for name in ("foyer-1", "foyer-1-live"):
-        connected = Event()
-        client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
-        client.username_pw_set("collector.1", SECRET)
-        client.on_connect = lambda *_, connected=connected: connected.set()
-        client.on_disconnect = lambda *_: dropped.set()
-        client.connect("127.0.0.1", broker.local_port)
-        client.loop_start()
-        clients.append(client)
-        assert connected.wait(WAIT_S)
-    for client in clients:
-        client.publish("foyer/v1/armley/armley-front/cmd", "{}", qos=1).wait_for_publish(WAIT_S)
-    assert not dropped.is_set()
-    for client in clients:
-        client.disconnect()
-        client.loop_stop()
+    with ExitStack() as stack:
+        for name in ("foyer-1", "foyer-1-live"):
+            connected = Event()
+            client = Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=MQTTProtocolVersion.MQTTv5)
+            client.username_pw_set("collector.1", SECRET)
+            client.on_connect = lambda *_, connected=connected: connected.set()
+            client.on_disconnect = lambda *_: dropped.set()
+            client.connect("127.0.0.1", broker.local_port)
+            clients.append(stack.enter_context(running(client)))
+            assert connected.wait(WAIT_S)
+        for client in clients:
+            client.publish("foyer/v1/armley/armley-front/cmd", "{}", qos=1).wait_for_publish(WAIT_S)
+        assert not dropped.is_set()

@@ -11,37 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as mqtt
 import pytest
+from edge_rig import HUB, SECOND_SENSOR
 from house import FoyerProcess, wait_until
+from mqtt_client import running
 
 from firmware_cfg.load import load_fleet
 
 if TYPE_CHECKING:
     from servers import Mosquitto
 
-HUB = """
-id = "hall"
-name = "Hall"
-type = "local"
-[[entrances]]
-id = "front"
-name = "Front"
-counting = "front-beams"
-[[units]]
-id = "hall-front"
-since = 2020-01-01
-[[units.sensors]]
-name = "front-beams"
-kind = "beam-pair"
-entrance = "front"
-outer_pin = 17
-inner_pin = 27
-[[units.sensors]]
-name = "spare-beams"
-kind = "beam-pair"
-entrance = "front"
-outer_pin = 5
-inner_pin = 6
-"""
+TWO_PAIRS = HUB + SECOND_SENSOR
 SPARE = "sensor 'spare-beams': units[0].sensors[1]"
 ONE_PASSAGE = """\
 {"foyer_trace": 1, "t0": "2026-03-02T09:00:00Z"}
@@ -125,16 +104,21 @@ def test_pins_that_cannot_be_read_are_told_and_the_others_count(
     subscribed: list[int] = []
     client.on_subscribe = lambda _client, _data, number, *_: subscribed.append(number)
     client.connect("127.0.0.1", mosquitto.port)
-    client.loop_start()
-    wait_until("the subscription", lambda: subscribed)
-    common = ["--fleet", fleet(tmp_path, f"{HUB}{keys}\n"), "--unit", "hall-front", "--state", str(tmp_path / "state")]
+    common = [
+        "--fleet",
+        fleet(tmp_path, f"{TWO_PAIRS}{keys}\n"),
+        "--unit",
+        "hall-front",
+        "--state",
+        str(tmp_path / "state"),
+    ]
     feed = ("--trace", f"front-beams={trace}", "--speed", "max")
     log = tmp_path / "unit.log"
-    with FoyerProcess(["edge", *common, "--mqtt", mosquitto.url, *feed, *options], log) as process:
-        wait_until("both events", lambda: len({event["seq"] for event in events}) == 2)
-        assert process.stop() == 0
-    client.disconnect()
-    client.loop_stop()
+    with running(client):
+        wait_until("the subscription", lambda: subscribed)
+        with FoyerProcess(["edge", *common, "--mqtt", mosquitto.url, *feed, *options], log) as process:
+            wait_until("both events", lambda: len({event["seq"] for event in events}) == 2)
+            assert process.stop() == 0
     (fault,) = [event for event in events if event["kind"] == "fault"]
     assert (fault["sensor"], fault["fault"], fault["detail"]) == ("spare-beams", "sensor_unavailable", message)
     assert [event["sensor"] for event in events if event["kind"] == "passage"] == ["front-beams"]
@@ -167,7 +151,7 @@ def test_pins_that_cannot_be_read_are_told_and_the_others_count(
     ],
 )
 def test_a_mistake_in_the_file_is_one_line_and_exit_code_2(tmp_path: Path, old: str, new: str, message: str) -> None:
-    folder = fleet(tmp_path, HUB.replace(old, new))
+    folder = fleet(tmp_path, TWO_PAIRS.replace(old, new))
     arguments = ["--fleet", folder, "--unit", "hall-front", "--mqtt", "mqtt://127.0.0.1:1", "--state", str(tmp_path)]
     done = subprocess.run(
         [sys.executable, "-m", "edge", *arguments], check=False, capture_output=True, text=True, timeout=60
@@ -176,7 +160,7 @@ def test_a_mistake_in_the_file_is_one_line_and_exit_code_2(tmp_path: Path, old: 
 
 
 def test_one_number_on_two_chips_is_two_pins(tmp_path: Path) -> None:
-    hub = load_fleet(Path(fleet(tmp_path, HUB.replace("outer_pin = 5", 'outer_pin = 17\nchip = "usb-io"')))).hubs[
+    hub = load_fleet(Path(fleet(tmp_path, TWO_PAIRS.replace("outer_pin = 5", 'outer_pin = 17\nchip = "usb-io"')))).hubs[
         "hall"
     ]
     assert [sensor.pins() for sensor in hub.units[0].sensors] == [["17", "27"], ["17 of usb-io", "6 of usb-io"]]

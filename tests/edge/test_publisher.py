@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from house import wait_until
+from mqtt_client import left_to_the_collector, open_sockets
 from servers import Mosquitto, TlsMosquitto
 
 from edge.link import Connected, Disconnected, Happening, Identity, Received
@@ -118,6 +121,63 @@ def test_only_a_connection_that_lasted_is_worth_a_new_complaint_and_a_short_wait
     wait_until("connected again", lambda: listener.has(Connected, 4))
     publisher.close()
     assert caplog.text.count("is lost") == complaints
+
+
+def test_a_thread_of_paho_that_ends_while_it_is_stopped_does_not_end_the_publisher(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library asks whether its thread is there, and then joins it; one whose connection is lost ends by itself."""
+    publisher = Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK)
+    looked, plain = threading.Event(), threading.current_thread
+    publisher.open(UNIT)
+    listener = Listener(publisher)
+    wait_until("connected", lambda: listener.has(Connected))
+    end: threading.Event = publisher._connection.end  # type: ignore[union-attr]  # it is connected
+    set_now = end.set
+
+    def held() -> None:
+        """Called by paho's thread, which then goes no further."""
+        set_now()
+        looked.wait(10)
+
+    def between() -> threading.Thread:
+        """Called by `loop_stop` after the look and before the join."""
+        if plain().name == "publisher" and end.is_set() and not looked.is_set():
+            looked.set()
+            wait_until("its end", lambda: not any("paho" in thread.name for thread in threading.enumerate()))
+        return plain()
+
+    monkeypatch.setattr(end, "set", held)
+    monkeypatch.setattr(threading, "current_thread", between)
+    mosquitto.kill()
+    assert looked.wait(10)
+    mosquitto.start()
+    wait_until("connected again", lambda: listener.has(Connected, 2))
+    publisher.close()
+
+
+def test_a_subscription_confirmed_while_the_connection_ends_leaves_no_client(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_the_collector()
+    before = open_sockets()
+    publisher = Publisher(parse_mqtt_url(mosquitto.url), backoff_s=QUICK)
+    post, plain = publisher._post, publisher._post.disconnected
+    publisher.open(UNIT)
+    listener = Listener(publisher)
+    wait_until("connected", lambda: listener.has(Connected))
+    late = [functools.partial(post.connected, post.client, "late")]  # type: ignore[arg-type]  # it is connected
+
+    def disconnected(reason: str) -> None:
+        plain(reason)
+        if late:
+            late.pop()()
+
+    monkeypatch.setattr(post, "disconnected", disconnected)
+    publisher.close()
+    assert [type(happening) for happening in publisher.poll()] == [Disconnected, Connected, Disconnected]
+    assert not publisher.publish("foyer/v1/hall/hall-front/events", b"{}")
+    assert open_sockets() == before
 
 
 # paho leaves a socket whose handshake failed to the garbage collector, which closes it and warns.

@@ -159,6 +159,7 @@ def test_levels_at_the_start(tmp_path: Path, values: str, levels: tuple[int, int
         (dump("#0 0! 0?\n#5\nx!\n"), ":9: outer becomes unknown (x or z): expected 1 (beam blocked) or 0 (clear)"),
         (dump("#0 0! 0?\n#5\nz?\n"), ":9: inner becomes unknown"),
         (dump("#0 0! 0?\n#5 1!\n#4 1?\n"), ":9: time runs backwards, from 5 to 4 ns"),
+        (dump("#0 0! 0?\n#500 1!\n#50"), ":9: time runs backwards, from 500 to 50 ns"),  # cut in the middle of a time
         (dump("#0 0! 0?\n#" + "9" * 30 + " 1!\n"), "expected 0 to below 2^62"),
         (dump("#0 0! 0?\n#" + "9" * 5000 + " 1!\n"), "this is no value change dump (Exceeds the limit"),
         (

@@ -103,7 +103,8 @@ def test_a_port_that_is_taken_is_one_clear_sentence(tmp_path: Path) -> None:
         with demo(tmp_path, port) as process:
             process.communicate(timeout=30)
     assert process.returncode == 2
-    assert f"127.0.0.1:{port}: cannot listen there" in (tmp_path / "stderr.txt").read_text()
+    sentence = f"foyer: 127.0.0.1:{port}: cannot listen there: Address already in use; give another by --port\n"
+    assert (tmp_path / "stderr.txt").read_text() == sentence
 
 
 def test_a_demo_stopped_with_all_its_processes_while_the_past_is_published_ends(tmp_path: Path) -> None:

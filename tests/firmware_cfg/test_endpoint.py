@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from firmware_cfg.endpoint import MqttEndpoint, TlsFiles, parse_host_port, parse_mqtt_url
@@ -37,6 +39,19 @@ def test_an_error_does_not_print_the_password(url: str) -> None:
         parse_mqtt_url(url)
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("files", [TlsFiles(ca=Path("ca.crt")), TlsFiles(cert=Path("me.crt"), key=Path("me.key"))])
+def test_certificates_for_a_line_in_the_clear_are_refused(files: TlsFiles) -> None:
+    with pytest.raises(ConfigError, match=r"--mqtt 'mqtt://broker': not encrypted, but .* expected mqtts://"):
+        parse_mqtt_url("mqtt://broker", files)
+    assert parse_mqtt_url("mqtts://broker", files).tls == files
+    assert parse_mqtt_url("mqtt://broker", TlsFiles()).tls is None
+
+
+def test_a_key_without_its_certificate_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--tls-key me\.key: .* by --tls-cert"):
+        TlsFiles(key=Path("me.key"))
 
 
 def test_port_0_is_none() -> None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING
 
+from servers import free_port
+
+from firmware_cfg.endpoint import parse_mqtt_url
 from firmware_cfg.wire import event_adapter
 from simulators.fleets import demo_fleet, past_stays
-from simulators.history import Past, days_of, epoch_of, unit_events
+from simulators.history import Past, days_of, epoch_of, publish, unit_events
+
+if TYPE_CHECKING:
+    import pytest
 
 UNTIL_NS = int(datetime(2026, 11, 21, 10, 30, tzinfo=UTC).timestamp()) * 10**9
 PAST = Past(UNTIL_NS, seed=1, hubs=6)
@@ -49,3 +57,13 @@ def test_the_same_past_has_the_same_names() -> None:
     assert epoch_of("a", PAST) == epoch_of("a", Past(UNTIL_NS, seed=1, hubs=1))
     assert epoch_of("a", PAST) != epoch_of("b", PAST)
     assert epoch_of("a", PAST) != epoch_of("a", Past(UNTIL_NS, seed=2, hubs=6))
+
+
+def test_a_past_that_was_stopped_at_once_tells_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    stopping = Event()
+    stopping.set()
+    publish(Past(UNTIL_NS, seed=1, hubs=1), parse_mqtt_url(f"mqtt://127.0.0.1:{free_port()}"), stopping)
+    *_, last = capsys.readouterr().out.splitlines()
+    told = json.loads(last)
+    assert (told["share"], told["events"]) == (0.0, 0)
+    assert [number for _, _, number in told["units"]] == [0] * len(told["units"])

@@ -1,0 +1,1 @@
+"""Telling people: what is wrong in the hubs, by the rules of the fleet's files, through Apprise."""
