@@ -306,6 +306,7 @@ def test_mail_and_http_get_an_alarm_once_over_a_restart_and_when_it_is_over(inbo
     until(lambda: inbox.got and mailbox.got, "both told")
     assert inbox.got[0]["message"] == "AED not in its place. Since 2026-09-21T14:00:00Z."
     assert b"Subject: North: defibrillator critical" in mailbox.got[0]
+    until(lambda: first.counts() == (1, 0), "both yeses in the ledger")
     first.close()
     second = begin(live, clock, http, mail)
     time.sleep(1.0)
@@ -315,7 +316,7 @@ def test_mail_and_http_get_an_alarm_once_over_a_restart_and_when_it_is_over(inbo
     live.stored([cabinet(-60, "critical", reasons=["aed: not in its place"])])
     until(lambda: len(inbox.got) == 2, "told again after an hour")
     live.stored([cabinet(-60.5)])
-    time.sleep(0.5)  # away for a moment
+    until(lambda: second._book and all(each.away_ns for each in second._book.standing().values()), "away")
     clock.now_ns += 3 * MINUTE
     until(lambda: len(inbox.got) == 3 and len(mailbox.got) == 3, "over")
     assert inbox.titles() == [
