@@ -179,13 +179,17 @@ class UnitHost(Host):
         walkers, unit = self._walkers, self._unit
         return self.running and walkers is not None and walkers.finished and unit is not None and unit.idle
 
-    def outbox(self) -> Outbox:
-        """What it holds at the end, opened anew as the next process would."""
-        if self._unit is not None:
+    def committed(self) -> tuple[str, int]:
+        """Its epoch and highest number at the end, from its disk."""
+        if self.running and self._unit is not None:
             self.running = False
             self._unit.close()
-            self._unit = None
-        return Outbox(self.disk.folder, self.name, read(self.clock), self._outbox_settings)
+        self._stop()
+        now = read(self.clock)
+        outbox = Outbox(self.disk.folder, self.name, now, self._outbox_settings)
+        stats = outbox.stats(now)
+        outbox.close(now, {})
+        return stats.epoch, stats.max_seq
 
 
 class CollectorHost(Host):

@@ -13,7 +13,7 @@ from pathlib import Path
 from edge.eventfile import OutboxSettings
 from firmware_cfg.load import EXAMPLE_FLEET, Fleet, load_fleet
 from firmware_cfg.times import NS_PER_S
-from firmware_cfg.wire import KINDS, T_NS_MAX
+from firmware_cfg.wire import T_NS_MAX
 from simulators.world.faults import FAULTS, Parts
 from simulators.world.hosts import CollectorHost, Unbounded, UnitHost
 from simulators.world.network import Broker
@@ -159,12 +159,7 @@ class _World:
 
     def _judge_events(self, unit: UnitHost, store: WorldStore, ledger: WorldLedger) -> None:
         """Every number that the outbox gave is stored once, or refused; the store has no other."""
-        outbox = unit.outbox()
-        try:
-            highest = outbox.stats(unit.now).max_seq
-            epoch = outbox.epoch
-        finally:
-            outbox.close(unit.now, {})
+        epoch, highest = unit.committed()
         tallies = store.tally(unit.name, epoch)
         stored = sum(tally.distinct for tally in tallies.values())
         rows = sum(tally.rows for tally in tallies.values())
@@ -188,11 +183,9 @@ class _World:
             )
         strangers = sum(
             sum(tally.rows for tally in store.tally(unit.name, other).values())
-            for of, other in ledger.outboxes.all()
+            for of, other in ledger.outboxes.known()
             if of == unit.name and other != epoch
         )
         if strangers:
             self.verdict.wrong.append(f"{unit.name}: {strangers} events of another outbox")
 
-
-KIND_COUNT = len(KINDS)
