@@ -33,6 +33,7 @@ class Parts:
         self.broker.delay_s = (0.001, 0.05)
         self.broker.twice = self.broker.acks_lost = 0.0
         self.broker.reachable.clear()
+        self.broker.come_back()
         self.collector.set_store(away=False, answers_lost=0.0)
         self.collector.slow_s = 0.02
         self.collector.disk.full = False
@@ -42,6 +43,7 @@ class Parts:
             unit.clock.is_synced = True
             unit.clock.error_ns = 0
         for host in (*self.units, self.collector):
+            host.spare()
             host.wake()
 
 
@@ -81,6 +83,7 @@ def _broker_away(parts: Parts, low_s: float, high_s: float, *, wiped: bool) -> N
 
     def back() -> None:
         parts.broker.up = True
+        parts.broker.come_back()
 
     parts.later(low_s, high_s, back)
 
@@ -117,6 +120,7 @@ def _network_cut(parts: Parts) -> None:
 
     def back() -> None:
         parts.broker.reachable[host.name] = True
+        parts.broker.come_back()
 
     parts.later(0.1, 60, back)
 

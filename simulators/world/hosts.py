@@ -26,6 +26,7 @@ from simulators.world.timeline import Timeline
 
 RESTART_S = (0.5, 20.0)
 HOLES_EVERY_S = (20.0, 40.0)
+HOLES_IN_SILENCE_S = (600.0, 3600.0)
 _DANGERS_MAX = 25
 """A process that is to die does so within so many steps."""
 
@@ -52,6 +53,10 @@ class Host:
         self._steps_left = self._timeline.chance.randint(1, _DANGERS_MAX)
         self._dying = torn, down_ns
         self._timeline.after(NS_PER_S, self._die_of_old_age)
+
+    def spare(self) -> None:
+        """It is not to die any more."""
+        self._steps_left = None
 
     def _die_of_old_age(self) -> None:
         if self._steps_left is not None and self.running:
@@ -175,9 +180,11 @@ class UnitHost(Host):
 
     @property
     def settled(self) -> bool:
-        """Whether everybody has come, and all that has a date is acknowledged."""
+        """Whether everybody has come, everything has a date, and all of it is acknowledged."""
         walkers, unit = self._walkers, self._unit
-        return self.running and walkers is not None and walkers.finished and unit is not None and unit.idle
+        if not self.running or walkers is None or unit is None:
+            return False
+        return walkers.finished and unit.idle and not unit.stats().undated
 
     def committed(self) -> tuple[str, int]:
         """Its epoch and highest number at the end, from its disk."""
@@ -293,7 +300,8 @@ class CollectorHost(Host):
         def look() -> None:
             if holes is None or holes is not self._holes:
                 return
-            self._timeline.after(self._timeline.between(*HOLES_EVERY_S), self._look_for_holes)
+            every_s = HOLES_EVERY_S if self._broker.up else HOLES_IN_SILENCE_S
+            self._timeline.after(self._timeline.between(*every_s), self._look_for_holes)
             with suppress(StoreUnavailable):
                 holes.turn()
 

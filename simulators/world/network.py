@@ -106,9 +106,20 @@ class Broker:
         self._states: dict[str, bytes] = {}
         self._saved: tuple[_Session | None, dict[str, bytes]] = (None, {})
         self._mid = 0
+        self._waiting: list[Callable[[], None]] = []
 
     def answers(self, client: str) -> bool:
         return self.up and self.reachable.get(client, True)
+
+    def when_back(self, retry: Callable[[], None]) -> None:
+        """Have a client try again some seconds after it or the broker has come back."""
+        self._waiting.append(retry)
+
+    def come_back(self) -> None:
+        """It is up, or a network leads here again."""
+        waiting, self._waiting = self._waiting, []
+        for retry in waiting:
+            self.timeline.after(self.timeline.between(*RETRY_S), retry)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """A message has arrived here."""
@@ -212,9 +223,8 @@ class UnitLink:
         identity = self._identity
         if identity is None or self._connection is not None:
             return
-        timeline = self._broker.timeline
         if not self._broker.answers(identity.unit):
-            timeline.after(timeline.between(*RETRY_S), self._connect)
+            self._broker.when_back(self._connect)
             return
         self._connections += 1
         session = f"session-{self._number}-{self._connections}"
@@ -300,9 +310,8 @@ class CollectorLine:
     def _connect(self) -> None:
         if self._closed or self._connection is not None:
             return
-        timeline = self._broker.timeline
         if not self._broker.answers("collector"):
-            timeline.after(timeline.between(*RETRY_S), self._connect)
+            self._broker.when_back(self._connect)
             return
         self.number += 1
         self._connection = Connection(self._broker, self._gone)

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from edge.eventfile import OutboxSettings
@@ -67,6 +68,17 @@ def run(seed: int, fleet: Fleet, *, people: tuple[int, int] = PEOPLE, store: typ
     finally:
         logging.disable(before)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _fleet() -> Fleet:
+    return small_fleet()
+
+
+def one(job: tuple[int, int]) -> Verdict:
+    """A world of its seed with at most so many people a unit; for pools of processes."""
+    seed, people = job
+    return run(seed, _fleet(), people=(min(PEOPLE[0], people), people))
 
 
 class _World:

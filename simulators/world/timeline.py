@@ -35,13 +35,12 @@ class Timeline:
         heapq.heappush(self._queue, (self.now_ns + max(0, delay_ns), next(self._order), action))
 
     def run(self, done: Callable[[], bool], limit_ns: int) -> None:
-        """Until `done`, which is asked after each action; raises Stuck after `limit_ns`."""
+        """Until `done`, which is asked every second; raises Stuck after `limit_ns`."""
         end_ns = self.now_ns + limit_ns
         while not done():
-            if not self._queue or self._queue[0][0] > end_ns:
+            if self.now_ns >= end_ns:
                 raise Stuck(f"not everything had arrived after {limit_ns // NS_PER_S} s of healing")
-            self.now_ns, _, action = heapq.heappop(self._queue)
-            action()
+            self.pass_until(min(end_ns, self.now_ns + NS_PER_S))
 
     def pass_until(self, t_ns: int) -> None:
         while self._queue and self._queue[0][0] <= t_ns:
