@@ -127,7 +127,7 @@ class Host:
 
 
 class UnitHost(Host):
-    """A unit with people at its door. `stretch_s`: so long may pass between two steps, for days in which little does."""
+    """A unit with people at its door. `stretch_s`: as much may pass between two steps, for quiet days."""
 
     def __init__(
         self, fleet: Fleet, unit: str, timeline: Timeline, disk: Disk, broker: Broker, outbox: OutboxSettings
@@ -319,4 +319,3 @@ class CollectorHost(Host):
             self._make_store(self.disk.folder / "store.db", lambda _: None),
             WorldLedger(self.disk.folder / "state", lambda _: None),
         )
-

@@ -87,7 +87,7 @@ class _Session:
 
 
 class Broker:
-    """Routes; keeps a session for the collector, and the last state of each unit. May be down, twice, late, or wiped."""
+    """Routes; keeps a session for the collector and the last state of each unit. May be down, late, or wiped."""
 
     def __init__(self, timeline: Timeline, receive_max: int) -> None:
         self.timeline = timeline
@@ -323,5 +323,3 @@ class CollectorLine:
             self._broker.collector = None
         timeline = self._broker.timeline
         timeline.after(timeline.between(*RETRY_S), self._connect)
-
-

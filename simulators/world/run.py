@@ -82,9 +82,7 @@ def one(job: tuple[int, int]) -> Verdict:
 
 
 class _World:
-    def __init__(
-        self, seed: int, fleet: Fleet, folder: Path, people: tuple[int, int], store: type[WorldStore]
-    ) -> None:
+    def __init__(self, seed: int, fleet: Fleet, folder: Path, people: tuple[int, int], store: type[WorldStore]) -> None:
         self.fleet = fleet
         self.timeline = timeline = Timeline(seed)
         chance = timeline.chance
@@ -200,4 +198,3 @@ class _World:
         )
         if strangers:
             self.verdict.wrong.append(f"{unit.name}: {strangers} events of another outbox")
-

@@ -104,12 +104,20 @@ def main() -> int:
         planned = shares(given.runs, kinds)
         for outcome in pool.map(one, range(len(planned)), planned):
             outcomes.append(outcome)
-            print(f"faults: {len(outcomes)}/{len(planned)} {outcome}" if outcome.bad else
-                  f"faults: {len(outcomes)}/{len(planned)} {outcome.kind}: {outcome.stored} stored, as published",
-                  file=sys.stderr, flush=True)
+            print(
+                f"faults: {len(outcomes)}/{len(planned)} {outcome}"
+                if outcome.bad
+                else f"faults: {len(outcomes)}/{len(planned)} {outcome.kind}: {outcome.stored} stored, as published",
+                file=sys.stderr,
+                flush=True,
+            )
             if outcome.bad:
-                print(f"again: make faults ARGS='--kind \"{outcome.kind}\" --seed {outcome.seed} --runs 1'; "
-                      f"logs in {root / str(len(outcomes) - 1)}", file=sys.stderr, flush=True)
+                print(
+                    f"again: make faults ARGS='--kind \"{outcome.kind}\" --seed {outcome.seed} --runs 1'; "
+                    f"logs in {root / str(len(outcomes) - 1)}",
+                    file=sys.stderr,
+                    flush=True,
+                )
     print(table(outcomes))
     print(f"\n{len(outcomes)} runs in {time.monotonic() - began_s:.0f} s")
     bad = [outcome for outcome in outcomes if outcome.bad]

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
-from faults.site import UNIT, Site, administrator
 
+from faults.site import UNIT, Site, administrator
 from firmware_cfg.wire import BATCH_BYTES_MAX
 
 PAUSE_S = 0.8
@@ -77,7 +77,7 @@ def _up(site: Site, part: str) -> None:
 
 
 def _one(part: str) -> Callable[[Site, random.Random, bool], int]:
-    def attack(site: Site, chance: random.Random, full: bool) -> int:
+    def attack(site: Site, chance: random.Random, _full: bool) -> int:
         struck = 0
         for _ in _moments(site, chance):
             _down(site, part)
@@ -89,7 +89,7 @@ def _one(part: str) -> Callable[[Site, random.Random, bool], int]:
     return attack
 
 
-def _two(site: Site, chance: random.Random, full: bool) -> int:
+def _two(site: Site, chance: random.Random, _full: bool) -> int:
     """Any two, one shortly after the other, back in any order."""
     struck = 0
     for _ in _moments(site, chance, 2):
@@ -138,7 +138,7 @@ def _store_on_a_small_disk(folder: Path, trace: Path) -> Iterator[Site]:
         yield site
 
 
-def _disk_full(site: Site, chance: random.Random, full: bool) -> int:
+def _disk_full(site: Site, chance: random.Random, _full: bool) -> int:
     assert site.store_file is not None
     filler = site.store_file.with_name("filler")
     struck = 0
@@ -162,24 +162,22 @@ def _rubbish(chance: random.Random) -> tuple[str, bytes]:
     topic = f"foyer/v1/armley/{UNIT}/events"
     head = {"v": 1, "unit": UNIT, "epoch": f"{chance.getrandbits(64):016x}", "sent_ns": 1}
     event = {"seq": 1, "t_ns": 1, "clock": "synced", "kind": "passage", "sensor": "front-beams", "hub": "armley"}
-    match chance.randrange(7):
-        case 0:
-            return topic, chance.randbytes(chance.randrange(200))
-        case 1:
-            return topic, json.dumps(head).encode()[: chance.randrange(60)]
-        case 2:
-            return topic, json.dumps({**head, "events": [event, {}, None, chance.random()]}).encode()
-        case 3:
-            return topic.replace("armley", chance.choice(("nowhere", "ARMLEY", "strood"))), b"{}"
-        case 4:
-            return f"foyer/v1/{chance.randrange(9)}/x", b"lost"
-        case 5:
-            return topic, b"[" * chance.choice((10, 5000, BATCH_BYTES_MAX + 1))
-        case _:
-            return topic.replace("events", chance.choice(("health", "state"))), json.dumps(head).encode()
+    nowhere = chance.choice(("nowhere", "ARMLEY", "strood"))
+    too_long = b"[" * chance.choice((10, 5000, BATCH_BYTES_MAX + 1))
+    return chance.choice(
+        (
+            (topic, chance.randbytes(chance.randrange(200))),
+            (topic, json.dumps(head).encode()[: chance.randrange(60)]),
+            (topic, json.dumps({**head, "events": [event, {}, None, chance.random()]}).encode()),
+            (topic.replace("armley", nowhere), b"{}"),
+            (f"foyer/v1/{chance.randrange(9)}/x", b"lost"),
+            (topic, too_long),
+            (topic.replace("events", chance.choice(("health", "state"))), json.dumps(head).encode()),
+        )
+    )
 
 
-def _flood(site: Site, chance: random.Random, full: bool) -> int:
+def _flood(site: Site, chance: random.Random, _full: bool) -> int:
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     client.connect("127.0.0.1", site.broker.port)
     client.loop_start()

@@ -180,4 +180,3 @@ class Site:
 
 def administrator() -> bool:
     return os.geteuid() == 0
-
