@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_cfg.times import NS_PER_S
-from simulators.world.hosts import RESTART_S, CollectorHost, Host, UnitHost
+from simulators.world.hosts import HOLES_EVERY_S, HOLES_ON_QUIET_DAYS_S, RESTART_S, CollectorHost, Host, UnitHost
 from simulators.world.network import Broker
 from simulators.world.timeline import Timeline
 
@@ -36,6 +36,7 @@ class Parts:
         self.broker.come_back()
         self.collector.set_store(away=False, answers_lost=0.0)
         self.collector.slow_s = 0.02
+        self.collector.look_s = HOLES_EVERY_S
         self.collector.disk.full = False
         for unit in self.units:
             unit.disk.full = False
@@ -100,6 +101,7 @@ def _days_without_broker(parts: Parts) -> None:
     """People go on coming meanwhile; processes look at the world now and then."""
     days = parts.timeline.chance.uniform(1, 14)
     _broker_away(parts, days * DAY_S, days * DAY_S, wiped=parts.timeline.chance.random() < 0.5)  # noqa: PLR2004 - one in two
+    parts.collector.look_s = HOLES_ON_QUIET_DAYS_S
     for unit in parts.units:
         unit.stretch_s = 8 * 3600.0
         start_ns, end_ns = parts.timeline.now_ns, parts.timeline.now_ns + int(days * DAY_S * NS_PER_S)

@@ -26,7 +26,7 @@ from simulators.world.timeline import Timeline
 
 RESTART_S = (0.5, 20.0)
 HOLES_EVERY_S = (20.0, 40.0)
-HOLES_IN_SILENCE_S = (600.0, 3600.0)
+HOLES_ON_QUIET_DAYS_S = (600.0, 7200.0)
 _DANGERS_MAX = 25
 """A process that is to die does so within so many steps."""
 
@@ -208,6 +208,8 @@ class CollectorHost(Host):
         super().__init__("collector", timeline, disk)
         self.slow_s = 0.02
         """How long the store may take."""
+        self.look_s = HOLES_EVERY_S
+        """How long until it looks for holes again."""
         self.away = False
         self.answers_lost = 0.0
         self.error_ns = 0
@@ -300,8 +302,7 @@ class CollectorHost(Host):
         def look() -> None:
             if holes is None or holes is not self._holes:
                 return
-            every_s = HOLES_EVERY_S if self._broker.up else HOLES_IN_SILENCE_S
-            self._timeline.after(self._timeline.between(*every_s), self._look_for_holes)
+            self._timeline.after(self._timeline.between(*self.look_s), self._look_for_holes)
             with suppress(StoreUnavailable):
                 holes.turn()
 
