@@ -239,7 +239,7 @@ class Pipeline:
         self._hand_over()
 
     def _forget_waiting(self) -> None:
-        """What waits since an earlier connection comes again: from the broker, or from its unit. It must not pile up."""
+        """What waits since an earlier connection comes again, from broker or unit; it must not pile up."""
         self._raw.clear()
         self._open = Batch()
 
