@@ -51,7 +51,7 @@ class Found:
     def passage(
         self, t_ns: int, direction: int, persons: int, speed_m_s: float, length_m: float, confidence: float, first: int
     ) -> None:
-        """Add one, in the order of time among those from number `first` on."""
+        """Add one, in the order of time among those from number `first` on; of two at once the later is 1 ns later."""
         if self.count == self.room:
             self._grow()
         at = self.count
@@ -60,6 +60,8 @@ class Found:
             self.persons[at], self.confidence[at] = self.persons[at - 1], self.confidence[at - 1]
             self.speed_m_s[at], self.length_m[at] = self.speed_m_s[at - 1], self.length_m[at - 1]
             at -= 1
+        if at > first and self.t_ns[at - 1] == t_ns:
+            t_ns += 1
         self.count += 1
         self.t_ns[at], self.direction[at], self.persons[at] = t_ns, direction, persons
         self.speed_m_s[at], self.length_m[at], self.confidence[at] = speed_m_s, length_m, confidence
