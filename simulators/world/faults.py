@@ -21,6 +21,8 @@ class Parts:
     broker: Broker
     units: list[UnitHost]
     collector: CollectorHost
+    broker_back_ns: int = 0
+    """Until then it stays away."""
 
     def any_unit(self) -> UnitHost:
         return self.timeline.chance.choice(self.units)
@@ -80,13 +82,17 @@ def _collector_power(parts: Parts) -> None:
 
 
 def _broker_away(parts: Parts, low_s: float, high_s: float, *, wiped: bool) -> None:
+    """It comes back when the last of those who took it away lets it."""
     parts.broker.crash(wiped=wiped)
+    away_ns = parts.timeline.between(low_s, high_s)
+    parts.broker_back_ns = max(parts.broker_back_ns, parts.timeline.now_ns + away_ns)
 
     def back() -> None:
-        parts.broker.up = True
-        parts.broker.come_back()
+        if parts.timeline.now_ns >= parts.broker_back_ns:
+            parts.broker.up = True
+            parts.broker.come_back()
 
-    parts.later(low_s, high_s, back)
+    parts.timeline.after(away_ns, back)
 
 
 def _broker_killed(parts: Parts) -> None:

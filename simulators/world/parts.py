@@ -47,11 +47,12 @@ class Disk:
         """
         self._number += 1
         old, self.folder = self.folder, self._root / str(self._number)
-        shutil.copytree(old, self.folder, ignore=shutil.ignore_patterns("*-shm"))
-        shutil.rmtree(old)
-        if torn:
-            for log in sorted(self.folder.rglob("*-wal")):
-                _tear(log, chance)
+        with _written_up_to(resource.RLIM_INFINITY):  # it is we who copy, not the process
+            shutil.copytree(old, self.folder, ignore=shutil.ignore_patterns("*-shm"))
+            shutil.rmtree(old)
+            if torn:
+                for log in sorted(self.folder.rglob("*-wal")):
+                    _tear(log, chance)
 
     @contextmanager
     def room(self) -> Iterator[None]:
@@ -59,12 +60,19 @@ class Disk:
         if not self.full:
             yield
             return
-        before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-        try:
+        with _written_up_to(0):
             yield
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def _written_up_to(size: int) -> Iterator[None]:
+    """Inside, files of this process cannot be written beyond `size` bytes, as far as its hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size == resource.RLIM_INFINITY else size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _tear(log: Path, chance: Random) -> None:

@@ -109,6 +109,9 @@ class _World:
             timeline.run(self._settled, HEAL_NS)
         except (Stuck, Unbounded) as error:
             self.verdict.wrong.append(str(error))
+        except Exception as error:  # noqa: BLE001 - a process of this world fell over a bug; that is what we look for
+            self.verdict.wrong.append(f"{type(error).__name__}: {error}")
+            return self.verdict
         self._judge()
         self.verdict.digest = timeline.digest
         return self.verdict

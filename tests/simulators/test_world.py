@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import pytest
 from collector.store.base import Parcel, Refused
 from firmware_cfg.wire import Health
 from simulators.world.faults import FAULTS
-from simulators.world.parts import WorldStore
+from simulators.world.parts import Disk, WorldStore
 from simulators.world.run import run, small_fleet
 from simulators.world.timeline import Stuck, Timeline
 
@@ -87,3 +88,14 @@ def test_a_world_that_never_settles_says_so() -> None:
     timeline = Timeline(1)
     with pytest.raises(Stuck, match="not everything had arrived"):
         timeline.run(lambda: False, 10)
+
+
+def test_a_crash_while_the_disk_is_full_leaves_the_disk_as_it_was(tmp_path: Path) -> None:
+    disk = Disk(tmp_path / "disk")
+    (disk.folder / "file").write_bytes(b"there")
+    disk.full = True
+    with disk.room():
+        with pytest.raises(OSError, match="too large"):
+            (disk.folder / "other").write_bytes(b"more")
+        disk.crash(random.Random(1), torn=True)  # noqa: S311 - not a secret
+    assert (disk.folder / "file").read_bytes() == b"there"
