@@ -133,6 +133,31 @@ def simulate_score(
         score.renew(output, told, sys.argv[1:])
 
 
+@simulate.command("faults")
+def simulate_faults(
+    case: Annotated[
+        list[str] | None, typer.Option(help="What fails; may be repeated. All if not given.", show_default=False)
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many doors of each kind.", min=1)] = 10,
+    first_seed: Annotated[int, typer.Option(help="Below 1000 to work on; from there on to publish.")] = 1000,
+    separation_m: Annotated[
+        list[float] | None, typer.Option(help="Metres between the beams; may be repeated. 0.12 and 0.60 if not given.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A Markdown file whose tables to renew.", show_default=False)
+    ] = None,
+) -> None:
+    """Fail beams at simulated hubs: how soon the core says so, and how often it does where nothing is wrong."""
+    from simulators import fault_score
+
+    tasks = fault_score.tasks_of(case or [], separation_m or [], seeds, first_seed)
+    told = list(fault_score.table(fault_score.run(tasks, jobs)))
+    print("\n".join(told))
+    if output is not None:
+        fault_score.renew(output, told, sys.argv[1:])
+
+
 @collector_app.callback(invoke_without_command=True)
 def collector(
     context: typer.Context,

@@ -23,6 +23,7 @@ OF_A_SENSOR = frozenset({"sensor_unavailable", "sensor_silent", "sensor_unreadab
 HAPPENINGS = frozenset(
     {
         "disk_slow",
+        "door_forgotten",
         "edges_lost",
         "events_lost",
         "line_noise",

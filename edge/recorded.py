@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from edge.counting import Columns, Door, DoorSettings, EdgeError, SnapshotError
+from edge.counting import Columns, Door, DoorSettings, EdgeError, Fault, Passage, SnapshotError
 from edge.trace import Edge, TornError, TraceError, TraceHeader, open_trace
 from edge.trace.segments import Piece, chained, recordings, segment_files, zero_ns
 
@@ -79,8 +79,7 @@ class Recorded:
                 while edges := [row for row in islice(rows, 1 << 16) if isinstance(row, Edge)]:
                     self.edges += len(edges)
                     found.append(door.replay(*zip(*edges, strict=True)))
-            state: Any = piece.next_.state if piece.next_ else None
-            found.extend(door.finish() if state is None else door.advance(Door.restore(state).now_ns))
+            found.extend(_rest(door, piece))
         except (EdgeError, SnapshotError) as error:
             raise TraceError(f"{piece.path}: {error}") from error
         return found
@@ -113,7 +112,19 @@ def _is_door(header: TraceHeader) -> bool:
     return header.segment is not None and header.segment.debounce_ns is not None
 
 
+def _rest(door: Door, piece: Piece) -> list[Passage | Fault]:
+    """What a door still told when the next piece began: up to then, or all of it where a door of another clock did."""
+    if piece.next_ is None:
+        return door.finish()
+    state: Any = piece.next_.state
+    until_ns = 0 if state is None else Door.restore(state).now_ns
+    if until_ns:
+        return door.advance(until_ns)
+    return [found for found in door.finish() if isinstance(found, Passage)]
+
+
 def _door(piece: Piece) -> Door:
     if piece.segment.state is not None:
         return Door.restore(piece.segment.state)
-    return Door(DoorSettings(piece.header.separation_m, piece.segment.debounce_ns or 0), piece.header.levels)
+    settings = DoorSettings(piece.header.separation_m, piece.segment.debounce_ns or 0)
+    return Door(settings, piece.header.levels, piece.segment.begin_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +93,7 @@ def as_json(replayed: Replayed) -> str:
             "edges": replayed.edges,
             "passages": [passage(found) for found in replayed.found.passages()],
             "totals": {"in": replayed.total("in"), "out": replayed.total("out")},
-            "faults": [{"t_ns": fault.t_ns, "kind": fault.kind, "line": fault.line} for fault in replayed.found.faults],
+            "faults": [asdict(fault) for fault in replayed.found.faults],
         }
     )
 
@@ -112,7 +112,11 @@ def as_table(replayed: Replayed) -> Iterator[str]:
     yield f"{replayed.edges} edges: {replayed.total('in')} in, {replayed.total('out')} out"
     counts: dict[tuple[str, str], int] = {}
     for fault in replayed.found.faults:
-        counts[fault.kind, fault.line] = counts.get((fault.kind, fault.line), 0) + 1
+        if fault.kind == "repeated_level":
+            counts[fault.kind, fault.line or ""] = counts.get((fault.kind, fault.line or ""), 0) + 1
+        else:
+            what = f"{fault.kind} on {fault.line}" if fault.line else fault.kind
+            yield f"{_time(fault.t_ns, t0_ns)}  {what}{'' if fault.active else ' is over'}: {fault.detail}"
     for (kind, line), count in sorted(counts.items()):
         yield f"{count} x {kind} on {line}"
 

@@ -1,26 +1,51 @@
 cimport cython
+from libc.stdint cimport int64_t
 
-from edge.counting.habits cimport Habits, below, lag_density, normal
+from edge.counting.company cimport arm_density, arm_shorter, piece_density, piece_shorter
+from edge.counting.habits cimport Habits, lag_density, normal
+from edge.counting.measure cimport Measure
+from edge.counting.scene cimport Scene
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
+cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX
+cdef int _RISES, _FALLS
+cdef double FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
+cdef double _SLOWEST_M_S, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
+cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _SWAY_S, _SWAYS, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
-cdef int _GRID, _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE
-cdef double _LAG_S_MIN, _CHANGE_SD, _JITTER_S, _ODD_CHANGE, _ODD_SHARE, _TINY, _SPEED_LOG_MIN, _SPEED_LOG_STEP
+cdef class Bodies:
+    cdef int count
+    cdef double separation_m, reach_s
+    cdef Measure measure
+    cdef int[::1] head, following, kind, number, direction, opened, low, high
+    cdef int64_t[::1] mask, needs
+    cdef double[::1] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain, stay_s
 
-cdef class Measure:
-    cdef readonly Habits habits
-    cdef readonly int kind
-    cdef readonly double fit, loose, lag_s, width_s, centre_s
+    @cython.locals(edge=int, pulse0=int, pulse1=int, other=int)
+    cdef void fill(self, Scene scene, Habits habits, int came) except *
+    @cython.locals(body=int, line=int)
+    cdef int _add(self, int kind, int edge, int64_t mask, int number) except -2
+    @cython.locals(line=int, at=int, place=int)
+    cdef void _touch(self, Scene scene, int body, int pulse) except *
+    @cython.locals(pulse=int, rise_bit=int64_t, fall_bit=int64_t, body=int, long_s=double, density=double)
+    cdef void _nobody(self, Scene scene, int edge) except *
+    @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, swayed=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
+    cdef void _wanderers(self, Scene scene, Habits habits, int edge, int came) except *
+    @cython.locals(at=int)
+    cdef int _note(self, int times, double t_s) except -1
+    @cython.locals(total=double, index=int)
+    cdef double _dwelt(self, int times) except? -1
+    @cython.locals(longest_s=double, index=int, gain=double)
+    cdef double _as_turned(self, int times) except? -1
+    @cython.locals(gain=double, speed=double, walks=double, slow=double)
+    cdef double _as_walked(self, Habits habits, double lag_s, double width_s) except? -1
+    @cython.locals(way=int, direction=int, first=int, second=int, seen0=int, seen1=int)
+    cdef void _pair(self, Scene scene, Habits habits, int pulse0, int pulse1) except *
+    @cython.locals(measure=Measure, kind=int, mask=int64_t, number=int, edge=int, rest=int64_t, speed=double, bounded=bint, person=double, arm=double, piece=double, alone=double, length_m=double, fit=double, body=int)
+    cdef void _straight(self, Scene scene, Habits habits, int first, int second, int seen0, int seen1, int direction) except *
 
-    @cython.locals(rise_lag=double, fall_lag=double, width0=double, width1=double, possible=bint)
-    cpdef bint take(self, double rise0, double fall0, double rise1, double fall1, int seen) except -1
-    @cython.locals(lag=double, change=double, sd=double, even=double)
-    cdef bint _all(self, double rise_lag, double fall_lag, double width0, double width1, double from_s) except -1
-    @cython.locals(sd=double)
-    cdef bint _three(self, double lag, double width, double room, double from_s) except -1
-    @cython.locals(usual=double, middle=double)
-    cdef bint _bounded(self, double lag, double width_max, double from_s, double sign) except -1
-    @cython.locals(separation=double, sum_density=double, best=double, step=int, speed=double, lag=double, width=double, density=double)
-    cdef bint _unseen(self, double total, double sign, double lag_min, double width_max, double centre) except -1
+cdef double _middle(double left0_s, double left1_s) except? -1
+@cython.locals(mask=int64_t)
+cdef int64_t _edges_of(Scene scene, int pulse, int seen) except -1

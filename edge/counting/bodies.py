@@ -1,135 +1,362 @@
-"""How likely it is that one straight-moving body made some of the edges of two pulses.
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
+"""All that may have made some edges of the waiting pulses, whoever made the others.
 
 Compiled by Cython with the types in `bodies.pxd`; the same source runs uncompiled.
 
-A body has four edges: it blocks its first beam, then the other, and clears them in turn. Each edge is *seen*, or
-*hidden*: another body blocked the beam at that moment already, or still. Two to four are seen, one a beam at least;
-what is hidden is integrated out.
+A body that moves straight has four edges: it blocks its first beam, then the other, and clears them in turn. Each edge
+is *seen*, or *hidden*: another body blocked the beam at that moment already, or still. Two to four are seen, one a beam
+at least; what is hidden is integrated out. A *wanderer* dwells or turns over some pulses; and what is *nobody* is a
+glitch, or an edge that nothing explains.
 """
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from array import array
 
-from .habits import Habits, below, lag_density, normal
+from cython.cimports.libc.math import log
+
+from edge.counting.terms import FOREVER_S, LINE_MAX, NOBODY, PERSON_RATE, STRAIGHT, UNSEEN, WANDERER
+
+from .company import arm_density, arm_shorter, piece_density, piece_shorter
+from .habits import Habits, lag_density, normal
+from .measure import Measure
+from .scene import Scene
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
 except NameError:
     SOURCE_SHA256 = ""
 
-WIDTH_SEEN, WIDTH_BOUNDED, WIDTH_UNSEEN = 0, 1, 2
-_ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of what `take` calls seen
-_RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE = 5, 10, 9, 6
+_BODIES_MAX = 1536
+
+_RISES, _FALLS = 5, 10
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_CHANGE_SD, _JITTER_S = 0.10, 0.002  # of a lag from front to back, as a share of it: people do not walk evenly
-_ODD_CHANGE, _ODD_SHARE = 3.0, 0.03
 _TINY = 1e-12
+_IMPOSSIBLE = 1e-9
+_SLOWEST_M_S = 0.3
+_USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
 
-_GRID = 16
-_SPEED_LOG_MIN, _SPEED_LOG_STEP = -1.1, 0.14  # 0.33 to 2.7 m/s
+_NOBODY_RATE = 0.02
+_GLITCH_S = 0.06
+_LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
+_SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
+_WALKS, _SHUFFLE_S = 0.8, 0.03
+_SWAY_S, _SWAYS = 0.2, -6.0  # who wanders seldom leaves both beams, and not for longer
+_TURN_LOG, _TURN_SD = 0.2, 0.9  # who turns takes about a second
+_LONE_EDGE = -12.0
+_OPEN_PULSE = -6.0  # what explains it may still come
+_BODY_S = 0.1  # what nobody is shorter than
+_HALF_BODY_S = 0.12
 
 
-class Measure:
-    """One body's edges, tried on pulses: `fit` is a log density of what is seen but for lag and width.
+class Bodies:
+    """Fill it from a scene; the bodies whose earliest edge is `n` are `head[n]`, `following[head[n]]` and so on to -1.
 
-    `loose` is the same for an arm, which swings. Where `kind` is WIDTH_UNSEEN, lag and width are integrated out for a
-    person, and `fit` includes both; `lag_s` is then the likeliest. Where it is WIDTH_BOUNDED, the width is anything up
-    to `width_s`.
+    Of each: its `kind`, the `mask` of its edges and their `number`; `needs`: edges that must be explained already; the
+    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
+    (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
+    and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
+    all others `gain` is the logarithm of the density of its edges.
     """
 
-    __slots__ = ("centre_s", "fit", "habits", "kind", "lag_s", "loose", "width_s")
+    __slots__ = (
+        "alone",
+        "arm",
+        "centre_s",
+        "count",
+        "direction",
+        "following",
+        "gain",
+        "head",
+        "high",
+        "kind",
+        "lag_s",
+        "low",
+        "mask",
+        "measure",
+        "needs",
+        "number",
+        "opened",
+        "person",
+        "piece",
+        "reach_s",
+        "separation_m",
+        "stay_s",
+        "width_part_s",
+        "width_s",
+        "width_sd_s",
+    )
 
-    def __init__(self, habits: Habits) -> None:
-        self.habits = habits
-        self.kind = WIDTH_SEEN
-        self.fit = self.loose = 0.0
-        self.lag_s = self.width_s = self.centre_s = 0.0
+    def __init__(self) -> None:
+        self.count = 0
+        self.separation_m = self.reach_s = 0.0
+        self.measure = Measure()
+        self.head = array("i", [-1]) * (4 * LINE_MAX)
+        self.following = array("i", [0]) * _BODIES_MAX
+        self.kind = array("i", [0]) * _BODIES_MAX
+        self.number = array("i", [0]) * _BODIES_MAX
+        self.direction = array("i", [0]) * _BODIES_MAX
+        self.opened = array("i", [0]) * _BODIES_MAX
+        self.low = array("i", [0]) * (2 * _BODIES_MAX)
+        self.high = array("i", [0]) * (2 * _BODIES_MAX)
+        self.mask = array("q", [0]) * _BODIES_MAX
+        self.needs = array("q", [0]) * _BODIES_MAX
+        self.lag_s = array("d", [0.0]) * _BODIES_MAX
+        self.width_s = array("d", [0.0]) * _BODIES_MAX
+        self.width_part_s = array("d", [0.0]) * _BODIES_MAX
+        self.width_sd_s = array("d", [0.0]) * _BODIES_MAX
+        self.centre_s = array("d", [0.0]) * _BODIES_MAX
+        self.person = array("d", [0.0]) * _BODIES_MAX
+        self.arm = array("d", [0.0]) * _BODIES_MAX
+        self.piece = array("d", [0.0]) * _BODIES_MAX
+        self.alone = array("d", [0.0]) * _BODIES_MAX
+        self.gain = array("d", [0.0]) * _BODIES_MAX
+        self.stay_s = array("d", [0.0]) * (4 * LINE_MAX)
 
-    def take(self, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> bool:
-        """Pulses of the first and the second beam, seconds; `seen`: 1 rise0, 2 fall0, 4 rise1, 8 fall1.
+    def fill(self, scene: Scene, habits: Habits, came: int) -> None:
+        """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
+        self.separation_m = habits.separation_m
+        self.measure.separation_m, self.measure.jitter_s = habits.separation_m, habits.jitter_s
+        self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
+        self.count = 0
+        for edge in range(scene.edges):
+            self.head[edge] = -1
+        for edge in range(scene.edges):
+            self._nobody(scene, edge)
+            if not scene.edge_falls[edge]:
+                self._wanderers(scene, habits, edge, -1)
+        if came >= 0:
+            self._wanderers(scene, habits, 0, came)
+        for pulse0 in range(scene.count[0]):
+            for pulse1 in range(scene.count[1]):
+                other = LINE_MAX + pulse1
+                if scene.rise_s[other] > scene.fall_s[pulse0] + self.reach_s:
+                    break
+                if scene.fall_s[other] >= scene.rise_s[pulse0] - self.reach_s:
+                    self._pair(scene, habits, pulse0, other)
 
-        False where no body can have made those edges.
+    def _add(self, kind: int, edge: int, mask: int, number: int) -> int:
+        """One more body, not filled in yet; -1 where there is no room for it."""
+        body = self.count
+        if body == _BODIES_MAX:
+            return -1
+        self.count = body + 1
+        self.kind[body], self.mask[body], self.number[body] = kind, mask, number
+        self.needs[body] = self.direction[body] = self.opened[body] = 0
+        self.following[body] = self.head[edge]
+        self.head[edge] = body
+        for line in range(2):
+            self.low[2 * body + line], self.high[2 * body + line] = LINE_MAX, 0
+        self.lag_s[body] = self.width_s[body] = self.width_part_s[body] = self.width_sd_s[body] = 0.0
+        self.centre_s[body] = 0.0
+        return body
+
+    def _touch(self, scene: Scene, body: int, pulse: int) -> None:
+        line = 1 if pulse >= LINE_MAX else 0
+        at, place = pulse - line * LINE_MAX, 2 * body + line
+        self.low[place] = min(self.low[place], at)
+        self.high[place] = max(self.high[place], at + 1)
+        if at == scene.open[line]:
+            self.opened[body] = 1
+
+    def _nobody(self, scene: Scene, edge: int) -> None:
+        pulse = scene.edge_pulse[edge]
+        rise_bit, fall_bit = scene.rise_bit[pulse], scene.fall_bit[pulse]
+        if scene.edge_falls[edge]:
+            body = self._add(NOBODY, edge, fall_bit, 1)
+            self.gain[body] = _LONE_EDGE
+        else:
+            body = self._add(NOBODY, edge, rise_bit, 1)
+            self.needs[body] = fall_bit
+            self.gain[body] = _LONE_EDGE if fall_bit else _OPEN_PULSE
+        self._touch(scene, body, pulse)
+        if fall_bit and not scene.edge_falls[edge]:
+            long_s = scene.fall_s[pulse] - scene.rise_s[pulse]
+            body = self._add(NOBODY, edge, rise_bit | fall_bit, 2)
+            density = 1.0 / _GLITCH_S if long_s < _GLITCH_S else 1.0 / (_LOG_RANGE * long_s)
+            self.gain[body] = log(_NOBODY_RATE * density)
+            self._touch(scene, body, pulse)
+
+    def _wanderers(  # noqa: C901, PLR0912, PLR0915 - one pass over the pulses, all of whose sums the gain needs
+        self, scene: Scene, habits: Habits, edge: int, came: int
+    ) -> None:
+        """One body dwells or turns over the next pulses, however many: in by the first beam, out by the last.
+
+        With `came`, it began before and came by that line.
         """
-        self.kind = WIDTH_SEEN
-        rise_lag, fall_lag = rise1 - rise0, fall1 - fall0
-        width0, width1 = fall0 - rise0, fall1 - rise1
-        possible = False
-        if seen == _ALL:
-            possible = self._all(rise_lag, fall_lag, width0, width1, rise0)
-        elif seen == _NO_FALL1:
-            possible = self._three(rise_lag, width0, width1 - width0, rise0)
-        elif seen == _NO_FALL0:
-            possible = self._three(rise_lag, width1, width0 - width1, rise0)
-        elif seen == _NO_RISE1:
-            possible = self._three(fall_lag, width0, width1 - width0, rise0)
-        elif seen == _NO_RISE0:
-            possible = self._three(fall_lag, width1, width0 - width1, fall0 - width1)
-        elif seen == _RISES:
-            possible = self._bounded(rise_lag, min(width0, width1), rise0, 1.0)
-        elif seen == _FALLS:
-            possible = self._bounded(fall_lag, min(width0, width1), fall0, -1.0)
-        elif seen == _FIRST_AND_LAST:
-            possible = self._unseen(fall1 - rise0, 1.0, rise_lag, width0, 0.5 * (rise0 + fall1))
-        elif seen == _MIDDLE:
-            possible = self._unseen(fall0 - rise1, -1.0, _LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
-        return possible
-
-    def _all(self, rise_lag: float, fall_lag: float, width0: float, width1: float, from_s: float) -> bool:
-        if rise_lag < _LAG_S_MIN or fall_lag < _LAG_S_MIN:
-            return False
-        self.lag_s = lag = 0.5 * (rise_lag + fall_lag)
-        self.width_s = 0.5 * (width0 + width1)
-        self.centre_s = from_s + 0.5 * (rise_lag + self.width_s + 0.5 * (fall_lag - rise_lag))
-        change = fall_lag - rise_lag
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + _JITTER_S * _JITTER_S)
-        even = (1.0 - _ODD_SHARE) * normal(change, 0.0, sd) + _ODD_SHARE * normal(change, 0.0, _ODD_CHANGE * sd)
-        self.fit = log(even + _TINY)
-        self.loose = log(normal(change, 0.0, 0.35 * lag + _JITTER_S) + _TINY)
-        return True
-
-    def _three(self, lag: float, width: float, room: float, from_s: float) -> bool:
-        """`room`: how far inside its pulse the hidden edge would be."""
-        if lag < _LAG_S_MIN or width <= 0.0:
-            return False
-        self.lag_s, self.width_s = lag, width
-        self.centre_s = from_s + 0.5 * (lag + self.width_s)
-        sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + _JITTER_S * _JITTER_S)
-        self.fit = log(below(room, 0.0, sd) + _TINY)
-        self.loose = log(below(room, 0.0, 0.35 * lag + _JITTER_S) + _TINY)
-        return True
-
-    def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:
-        if lag < _LAG_S_MIN or width_max <= 0.0:
-            return False
-        self.kind = WIDTH_BOUNDED
-        self.lag_s = lag
-        self.width_s = width_max
-        usual = 0.3 * lag / self.habits.separation_m
-        # rises: the middle is half a width after them; falls: half a width before
-        middle = 0.5 * (min(usual, width_max) + lag)
-        self.centre_s = from_s + middle if sign > 0.0 else from_s + lag - middle
-        self.fit = self.loose = 0.0
-        return True
-
-    def _unseen(self, total: float, sign: float, lag_min: float, width_max: float, centre: float) -> bool:
-        """Integrate over speeds: `total` is width + sign x lag."""
-        separation = self.habits.separation_m
-        sum_density = best = 0.0
-        for step in range(_GRID):
-            speed = exp(_SPEED_LOG_MIN + _SPEED_LOG_STEP * step)
-            lag = separation / speed
-            width = total - sign * lag
-            if width <= 0.0 or width > width_max or lag < lag_min:
+        first, clearly = came, came >= 0
+        count = times = 0
+        number = mask = 0
+        low0 = low1 = LINE_MAX
+        high0 = high1 = opened = 0
+        first_s = second_s = last_s = left0_s = left1_s = -FOREVER_S
+        risen0_s = risen1_s = -FOREVER_S
+        entered_s = longest_s = swayed = 0.0
+        for index in range(edge, scene.edges):
+            if scene.edge_falls[index]:
                 continue
-            density = lag * lag_density(lag, separation) * self.habits.length_density(width * speed) * speed
-            sum_density += density
-            if density > best:
-                best = density
-                self.lag_s, self.width_s = lag, width
-        if best == 0.0:
-            return False
-        self.kind = WIDTH_UNSEEN
-        self.centre_s = centre
-        self.fit = self.loose = log(sum_density * _SPEED_LOG_STEP)
-        return True
+            pulse = scene.edge_pulse[index]
+            line = 1 if pulse >= LINE_MAX else 0
+            rise_s, fall_s = scene.rise_s[pulse], scene.fall_s[pulse]
+            if count and rise_s > last_s:
+                if rise_s > last_s + _SWAY_S:
+                    break
+                swayed += _SWAYS
+            if first < 0:
+                first, first_s, entered_s = line, rise_s, fall_s - rise_s
+            elif line != first and second_s < 0.0:
+                second_s = rise_s
+                clearly = clearly or rise_s > first_s + _LAG_S_MIN
+            times = self._note(times, rise_s)
+            number += 1
+            at = pulse - line * LINE_MAX
+            if fall_s < FOREVER_S:
+                times = self._note(times, fall_s)
+                number += 1
+            else:
+                opened = 1
+            mask |= scene.rise_bit[pulse] | scene.fall_bit[pulse]
+            count += 1
+            last_s, longest_s = max(last_s, fall_s), max(longest_s, fall_s - rise_s)
+            if line:
+                left1_s, risen1_s, low1, high1 = max(left1_s, fall_s), rise_s, min(low1, at), max(high1, at + 1)
+            else:
+                left0_s, risen0_s, low0, high0 = max(left0_s, fall_s), rise_s, min(low0, at), max(high0, at + 1)
+            if (count == 1 or longest_s < _BODY_S) and came < 0:
+                continue  # that is nobody
+            gain = self._dwelt(times) + swayed
+            if count <= 2:  # noqa: PLR2004 - one who turns at once: more pulses are one who loiters
+                gain += self._as_turned(times)
+            if came < 0:
+                gain += log(PERSON_RATE * habits.wander) + self._as_walked(habits, second_s - first_s, entered_s)
+            left_s, left_other_s = (left1_s, left0_s) if first else (left0_s, left1_s)
+            if count > 2 or left_s == last_s:  # noqa: PLR2004 - two may be one who walks through
+                risen_s = risen0_s if left0_s >= left1_s else risen1_s
+                gone_s = max(left0_s, left1_s)
+                gain += self._as_walked(habits, gone_s - min(left0_s, left1_s), gone_s - risen_s)
+            body = self._add(WANDERER, edge, mask, number)
+            if body < 0:
+                return
+            self.gain[body], self.opened[body] = gain, opened
+            self.low[2 * body], self.high[2 * body] = low0, high0
+            self.low[2 * body + 1], self.high[2 * body + 1] = low1, high1
+            if high0 and high1 and clearly and left_other_s - left_s > _LAG_S_MIN:
+                self.direction[body] = -1 if first else 1
+            self.centre_s[body] = _middle(left0_s, left1_s) - _HALF_BODY_S
+
+    def _note(self, times: int, t_s: float) -> int:
+        """Keep a wanderer's times in order; returns how many there are."""
+        at = times
+        while at > 0 and self.stay_s[at - 1] > t_s:
+            self.stay_s[at] = self.stay_s[at - 1]
+            at -= 1
+        self.stay_s[at] = t_s
+        return times + 1
+
+    def _dwelt(self, times: int) -> float:
+        total = 0.0
+        for index in range(1, times):
+            total -= log(_LOG_RANGE * max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1]))
+        return total
+
+    def _as_turned(self, times: int) -> float:
+        """What is gained by knowing how long people take to turn: the longest time between two edges."""
+        longest_s = _SHORTEST_S
+        for index in range(1, times):
+            longest_s = max(longest_s, self.stay_s[index] - self.stay_s[index - 1])
+        gain: float = log(_LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY)
+        return gain
+
+    def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
+        """What is gained by knowing that those who wander come and leave walking: most of them keep a walker's lag.
+
+        The others are slow. Half of those whose pulse ends before the lag does keep a body's width, too.
+        """
+        if not 0.0 <= lag_s < _LAG_S_MAX:
+            return 0.0
+        walks = lag_density(max(lag_s, _SHORTEST_S), self.separation_m) * _LOG_RANGE * max(lag_s, _SHORTEST_S)
+        slow = min(1.0, lag_s * lag_s / (_SHUFFLE_S * _SHUFFLE_S))
+        gain: float = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
+        if width_s < lag_s:
+            speed = self.separation_m / lag_s
+            gain += log(0.5 + 0.5 * habits.length_density(width_s * speed) * speed * _LOG_RANGE * width_s)
+        return gain
+
+    def _pair(self, scene: Scene, habits: Habits, pulse0: int, pulse1: int) -> None:
+        """Straight bodies that made edges of a pulse of line 0 and of one of line 1, either way."""
+        for way in range(2):
+            direction = -1 if way else 1
+            first, second = (pulse1, pulse0) if way else (pulse0, pulse1)
+            for seen0 in range(1, 4):
+                if seen0 & 2 and not scene.fall_bit[first]:
+                    break
+                for seen1 in range(1, 4):
+                    if seen1 & 2 and not scene.fall_bit[second]:
+                        break
+                    self._straight(scene, habits, first, second, seen0, seen1, direction)
+
+    def _straight(
+        self, scene: Scene, habits: Habits, first: int, second: int, seen0: int, seen1: int, direction: int
+    ) -> None:
+        measure = self.measure
+        kind = measure.take(
+            habits,
+            scene.rise_s[first],
+            scene.fall_s[first],
+            scene.rise_s[second],
+            scene.fall_s[second],
+            seen0 | seen1 << 2,
+        )
+        if kind == 0:
+            return
+        mask = _edges_of(scene, first, seen0) | _edges_of(scene, second, seen1)
+        number = (seen0 & 1) + (seen0 >> 1) + (seen1 & 1) + (seen1 >> 1)
+        edge, rest = 0, mask
+        while not rest & 1:
+            rest >>= 1
+            edge += 1
+        speed = self.separation_m / measure.lag_s
+        bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (_RISES, _FALLS))
+        if kind == UNSEEN:
+            person, arm, piece, alone = measure.fit, 0.0, 0.0, 1.0
+        elif bounded:
+            length_m = measure.width_s * speed
+            person, arm, piece = habits.shorter(length_m), arm_shorter(length_m), piece_shorter(length_m)
+            alone = lag_density(measure.lag_s, self.separation_m)
+        else:
+            length_m, fit = measure.width_s * speed, measure.fit
+            person = habits.length_density(length_m) * speed * fit
+            arm, piece = arm_density(length_m) * speed * measure.loose, piece_density(length_m) * speed * fit
+            alone = lag_density(measure.lag_s, self.separation_m)
+        if alone * (person + arm + piece) < _IMPOSSIBLE:
+            return
+        body = self._add(kind, edge, mask, number)
+        if body < 0:
+            return
+        self._touch(scene, body, first)
+        self._touch(scene, body, second)
+        self.person[body], self.arm[body], self.piece[body], self.alone[body] = person, arm, piece, alone
+        self.direction[body] = direction
+        self.lag_s[body], self.centre_s[body] = measure.lag_s, measure.centre_s
+        self.width_s[body] = self.width_part_s[body] = measure.width_s
+        if bounded:
+            self.width_s[body] = min(measure.width_s, _USUAL_M / speed)
+            self.width_part_s[body] = min(measure.width_s, _USUAL_PART_M / speed)
+        if bounded or kind == UNSEEN:
+            self.width_sd_s[body] = _WIDTH_SD_M / speed
+
+
+def _middle(left0_s: float, left1_s: float) -> float:
+    """Of when a wanderer left each line, as far as it was there and has left."""
+    if left0_s <= -FOREVER_S or left0_s >= FOREVER_S:
+        return left1_s if -FOREVER_S < left1_s < FOREVER_S else 0.0
+    if left1_s <= -FOREVER_S or left1_s >= FOREVER_S:
+        return left0_s
+    return 0.5 * (left0_s + left1_s)
+
+
+def _edges_of(scene: Scene, pulse: int, seen: int) -> int:
+    """The mask of a pulse's edges: 1 its rise, 2 its fall, 3 both."""
+    mask = scene.rise_bit[pulse] if seen & 1 else 0
+    return mask | scene.fall_bit[pulse] if seen & 2 else mask

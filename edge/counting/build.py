@@ -14,7 +14,23 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-MODULES = ("pulses", "habits", "bodies", "hypotheses", "company", "explain", "window", "door")
+MODULES = (
+    "pulses",
+    "evidence",
+    "health",
+    "found",
+    "habits",
+    "company",
+    "scene",
+    "measure",
+    "bodies",
+    "search",
+    "groups",
+    "recent",
+    "teller",
+    "window",
+    "door",
+)
 """The compiled modules, each after those it imports."""
 
 _HERE = Path(__file__).parent

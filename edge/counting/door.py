@@ -5,6 +5,8 @@ Compiled by Cython with the types in `door.pxd`; the same source runs uncompiled
 
 from __future__ import annotations
 
+from array import array
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from edge.counting.model import (
@@ -19,6 +21,8 @@ from edge.counting.model import (
     SnapshotError,
 )
 
+from .found import Found
+from .health import Health
 from .pulses import Beam
 from .window import Window
 
@@ -31,29 +35,37 @@ except NameError:
     SOURCE_SHA256 = ""
 
 _FOREVER_NS = FOREVER_NS
-_SNAPSHOT_VERSION = 2
+_T_NS_LIMIT = T_NS_LIMIT
+_SNAPSHOT_VERSION = 3
 
 
 class Door:
     """Counts at one pair of beams, from edges in the order of time.
 
-    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels before the first edge; a
-    beam blocked from the start counts from its first clearing on. What comes out depends on the edges alone: not on how
-    often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded whatever comes in.
+    Lines are 0 (outer) and 1 (inner), levels 1 (blocked) and 0. `levels` are the lines' levels at `since_ns`, before
+    the first edge; a beam blocked from the start counts from its first clearing on. What comes out depends on the edges
+    alone: not on how often `advance` is called, nor on whether they came one by one or by `replay`. State is bounded
+    whatever comes in.
     """
 
-    __slots__ = ("found", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
+    __slots__ = ("found", "health", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
 
-    def __init__(self, settings: DoorSettings = DoorSettings(), levels: tuple[int, int] = (0, 0)) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        settings: DoorSettings = DoorSettings(),  # noqa: B008 - frozen
+        levels: tuple[int, int] = (0, 0),
+        since_ns: int = 0,
+    ) -> None:
         self.settings = settings
         self.outer = Beam(settings.debounce_ns, levels[0])
         self.inner = Beam(settings.debounce_ns, levels[1])
         self.window = Window(settings)
+        self.health = Health(settings, levels, since_ns)
         self.now_ns = 0
         """Of the last edge, or of what was decided since."""
-        self.wake_ns = _FOREVER_NS
+        self.wake_ns = self.health.deadline_ns
         """`advance` has nothing to do before this time; FOREVER_NS where all is decided."""
-        self.found: list[Passage | Fault] = []
+        self.found = Found()
 
     def feed(self, t_ns: int, line: int, level: int) -> list[Passage | Fault]:
         """Take one edge; returns what has become certain by `t_ns`.
@@ -63,7 +75,7 @@ class Door:
         """
         self._check(t_ns, line, level)
         self._edge(t_ns, line, level)
-        return self._take()
+        return self.found.take()
 
     def advance(self, now_ns: int) -> list[Passage | Fault]:
         """No edge before `now_ns` is still to come; returns what that makes certain.
@@ -74,28 +86,38 @@ class Door:
             raise EdgeError(f"time {now_ns!r}: expected nanoseconds, an integer from 0 to below 2^62")
         if now_ns >= self.wake_ns:
             self._run_until(now_ns)
-        return self._take()
+        return self.found.take()
 
     def finish(self) -> list[Passage | Fault]:
         """Let time go on until all is decided; a beam that stays blocked is left so. Edges may follow later."""
         while self.wake_ns != _FOREVER_NS:
             self._run_until(self.wake_ns)
-        return self._take()
+        return self.found.take()
 
     def replay(self, t_ns: Sequence[int], line: Sequence[int], level: Sequence[int]) -> Columns:
         """Take many edges, a column each; returns in columns what `feed` would have returned one by one.
 
         Raises EdgeError as `feed` does, for the first bad edge: those before it are counted and their passages lost.
+        Columns of 64-bit times ("q"), and of lines and levels a byte each ("b"), such as arrays, are read as they lie.
         """
         if not len(t_ns) == len(line) == len(level):
             raise EdgeError(f"columns of {len(t_ns)}, {len(line)} and {len(level)} edges: expected the same number")
-        columns = Columns()
+        if _packed(t_ns, "q") and _packed(line, "b") and _packed(level, "b"):
+            self._take(t_ns, line, level)
+        else:
+            for index in range(len(t_ns)):
+                t, which, value = t_ns[index], line[index], level[index]
+                self._check(t, which, value)
+                self._edge(t, which, value)
+        return self.found.columns()
+
+    def _take(self, t_ns: Any, line: Any, level: Any) -> None:
+        """Columns that hold 64-bit times, and lines and levels of a byte."""
         for index in range(len(t_ns)):
             t, which, value = t_ns[index], line[index], level[index]
-            self._check(t, which, value)
+            if t < self.now_ns or not 0 <= t < _T_NS_LIMIT or not 0 <= which <= 1 or not 0 <= value <= 1:
+                self._check(t, which, value)
             self._edge(t, which, value)
-        columns.extend(self._take())
-        return columns
 
     def _check(self, t_ns: Any, line: Any, level: Any) -> None:
         if type(t_ns) is not int or not 0 <= t_ns < T_NS_LIMIT:
@@ -113,7 +135,9 @@ class Door:
         self.now_ns = t_ns
         beam = self.inner if line else self.outer
         if beam.raw == level:
-            self.found.append(Fault(t_ns, "repeated_level", LINES[line]))
+            self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
+            self.health.lost(line, t_ns)
+            self._noticed()
             return
         beam.change(t_ns)
         self.wake_ns = min(self.wake_ns, beam.settle_ns)
@@ -123,28 +147,59 @@ class Door:
         while True:
             # A deadline that an edge has just set in the past is due now, and not before the other line's edge of now.
             decide_ns = max(self.now_ns, self.window.deadline_ns)
-            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns)
+            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns, self.health.deadline_ns)
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
-            if self.outer.settle_ns == due_ns:
+            inner = self.inner.settle_ns == due_ns
+            if self.outer.settle_ns == due_ns and not (inner and self._inner_first()):
                 self._settle(0, self.outer)
-            elif self.inner.settle_ns == due_ns:
+            elif inner:
                 self._settle(1, self.inner)
+            elif decide_ns == due_ns:
+                self._decide()
             else:
-                self.found.extend(self.window.decide(self.now_ns))
+                self.health.wake(due_ns)
+            if self.health.found:
+                self._noticed()
         self.wake_ns = due_ns
 
-    def _settle(self, line: int, beam: Beam) -> None:
-        if beam.settle():
-            if beam.level:
-                self.window.rise(line, beam.burst_ns)
-            else:
-                self.window.fall(line, beam.burst_ns)
+    def _inner_first(self) -> bool:
+        """Of two lines that change at once, the one that clears comes first, and the one blocked for longer.
 
-    def _take(self) -> list[Passage | Fault]:
-        found, self.found = self.found, []
-        return found
+        So swapping the lines changes nothing but the directions.
+        """
+        if self.inner.raw != self.outer.raw:
+            return self.inner.raw < self.outer.raw
+        return self.health.inner.open_ns < self.health.outer.open_ns
+
+    def _settle(self, line: int, beam: Beam) -> None:
+        health = self.health
+        if not beam.settle():
+            if beam.level:
+                health.flicker(line, beam.changes)
+        elif beam.level:
+            health.rise(line, beam.burst_ns, beam.changes)
+            if health.out < 0:
+                self.window.rise(line, beam.burst_ns)
+        else:
+            health.fall(line, beam.burst_ns, beam.changes)
+            self.window.fall(line, beam.burst_ns)  # of no rise, where there was one beam only
+
+    def _decide(self) -> None:
+        first = self.found.count
+        self.window.decide(self.now_ns, self.found)
+        for number in range(first, self.found.count):
+            inward, persons = self.found.direction[number] > 0, self.found.persons[number]
+            self.health.passed(self.found.t_ns[number], inward, persons)
+
+    def _noticed(self) -> None:
+        """Take over what the door noticed about its own beams."""
+        for item in self.health.take():
+            if isinstance(item, Fault):
+                self.found.fault(item)
+            else:
+                self.found.passage(item.t_ns, 0, item.persons, nan, nan, item.confidence, self.found.count)
 
     def snapshot(self) -> dict[str, Any]:
         """The whole state in JSON's types: a door made by `restore` from it carries on as this one would."""
@@ -156,6 +211,7 @@ class Door:
             "wake_ns": self.wake_ns,
             "beams": [self.outer.snapshot(), self.inner.snapshot()],
             "window": self.window.snapshot(),
+            "health": self.health.snapshot(),
         }
 
     @classmethod
@@ -174,6 +230,34 @@ class Door:
             door.outer.restore(snapshot["beams"][0])
             door.inner.restore(snapshot["beams"][1])
             door.window.restore(snapshot["window"])
+            door.health.restore(snapshot["health"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise SnapshotError(f"no snapshot of a door: {error!r}") from error
         return door
+
+    @classmethod
+    def succeed(cls, snapshot: dict[str, Any], settings: DoorSettings, levels: tuple[int, int], since_ns: int) -> Door:
+        """A new door that knows what the one of `snapshot` had learned, on another clock: nobody is half way through.
+
+        What people are like is forgotten where the settings are others. Faults that this ends are told by the next
+        call. Raises SnapshotError as `restore` does.
+        """
+        before = cls.restore(snapshot)
+        door = cls(settings, levels, since_ns)
+        if before.settings == settings:
+            door.window.habits.restore(before.window.habits.snapshot())
+        door.health.succeed(before.health.snapshot(), since_ns)
+        door._noticed()
+        door.wake_ns = door.health.deadline_ns
+        return door
+
+
+def _packed(column: Any, typecode: str) -> bool:
+    """Whether a column's buffer holds just that type, one after the other."""
+    if isinstance(column, array):
+        return column.typecode == typecode
+    try:
+        view = memoryview(column)
+    except TypeError:
+        return False
+    return view.format in (typecode, "l" if typecode == "q" else typecode) and view.contiguous and view.ndim == 1

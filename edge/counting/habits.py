@@ -8,8 +8,11 @@ Densities are in SI units. A body's *lag* is the time from one beam to the other
 
 from __future__ import annotations
 
-from math import erf, exp, log, sqrt
 from typing import Any
+
+from cython.cimports.libc.math import erf, exp, log, sqrt
+
+from edge.counting.terms import JITTER_S, MEETING_S
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -22,13 +25,12 @@ _PER_ROOT_TWO = 0.7071067811865476
 # Walkers, and slower ones: children, the elderly, those with something in their hands.
 _BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
 _SLOW_SHARE, _SLOW_LOG, _SLOW_SD = 0.2, -0.16, 0.33
-_ODD_SPEED = 1e-5
-_FELLOW_SD = 0.06  # companions keep the same speed, as a log ratio
+_ODD_SPEED = 1e-8
 _FELLOW_SHARE = 0.8
 
 # A body's length; now and then an arm or a bag adds to it, or it sits in a chair.
-_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.045, 0.98
-_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.02
+_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.042, 0.995
+_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.005
 _CHAIR_M_MIN, _CHAIR_M_MAX = 0.35, 1.15
 _CHAIR_SHARE = 0.3  # of wheels that somebody sits in
 _ODD_LENGTH = 1e-3
@@ -38,23 +40,29 @@ _LOW_LENGTH_M = 0.262  # one person in five is shorter: a share of pairs or pram
 _LOW_SHARE = 0.2
 _FIRST = 8
 _UNKNOWN_SEPARATION_M = 0.12
-_LEARN_FIRST, _LEARN_LEAST = 0.03, 0.012
-_DOUBT_LOG = 0.22
+_LEARN_LEAST = 0.012
+_USUAL_M_S = 1.22  # half of all people are slower
+_DOUBT_LOG, _DOUBTED = 0.22, 30  # off by so much, after so many bodies
+_LENGTH_TRUST = 0.8
+_HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
 _STAGGER_SD_M = 0.25
-_MEMORY, _PRIOR_PEOPLE = 0.01, 12.0
-_SHARE_MIN, _SHARE_MAX = 0.002, 0.75
+_ROOM_S_MIN = 0.02
+_MEMORY, _PRIOR_PEOPLE = 0.01, 5.0
+_SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
 
 def normal(x: float, mean: float, sd: float) -> float:
     z = (x - mean) / sd
-    return _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
+    density: float = _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
+    return density
 
 
 def below(x: float, mean: float, sd: float) -> float:
     """The probability that a normal variable is less than `x`."""
-    return 0.5 * (1.0 + erf((x - mean) / sd * _PER_ROOT_TWO))
+    probability: float = 0.5 * (1.0 + erf((x - mean) / sd * _PER_ROOT_TWO))
+    return probability
 
 
 def lag_density(lag_s: float, separation_m: float) -> float:
@@ -65,10 +73,10 @@ def lag_density(lag_s: float, separation_m: float) -> float:
     return (brisk + slow + _ODD_SPEED) / lag_s
 
 
-def fellow_density(lag_s: float, other_lag_s: float, separation_m: float) -> float:
-    """Of someone in company of another of that lag, per second."""
-    alike = normal(log(lag_s / other_lag_s), 0.0, _FELLOW_SD) / lag_s
-    return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * lag_density(lag_s, separation_m)
+def fellow_density(lag_s: float, other_lag_s: float, sd: float, alone: float) -> float:
+    """Of someone in company of another of that lag, per second; `alone`: the same of someone alone."""
+    alike = normal(log(lag_s / other_lag_s), 0.0, sd) / lag_s
+    return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * alone
 
 
 def pair_length_density(length_m: float) -> float:
@@ -80,17 +88,16 @@ def pair_length_density(length_m: float) -> float:
     return 2.0 * normal(stagger_m, 0.0, spread) * ahead
 
 
+def _room_left(room_s: float, span_m: float, speed_log: float, sd: float) -> float:
+    """The mean of what is left of some time after a walker's `span_m`, where anything is; seconds."""
+    quick = (log(room_s / span_m) + speed_log) / sd
+    mean_s = span_m * exp(0.5 * sd * sd - speed_log)
+    left_s: float = room_s * below(quick, 0.0, 1.0) - mean_s * below(quick - sd, 0.0, 1.0)
+    return max(0.0, left_s)
+
+
 def _share(share: float) -> float:
     return min(_SHARE_MAX, max(_SHARE_MIN, share))
-
-
-class Traits:
-    """The chances that a person followed another, was abreast of one, met one, wandered, had an arm or wheels apart."""
-
-    __slots__ = ("abreast", "arm", "follows", "meets", "wanders", "wheels")
-
-    def __init__(self) -> None:
-        self.follows = self.abreast = self.meets = self.wanders = self.arm = self.wheels = 0.0
 
 
 class Habits:
@@ -106,6 +113,8 @@ class Habits:
         "clean",
         "follow",
         "given_m",
+        "jitter_s",
+        "lag_log",
         "low_log",
         "opposite",
         "people",
@@ -118,6 +127,9 @@ class Habits:
         self.given_m = 0.0 if separation_m is None else separation_m
         self.separation_m = _UNKNOWN_SEPARATION_M if separation_m is None else separation_m
         self.low_log = log(_LOW_LENGTH_M / self.separation_m)
+        self.lag_log = log(self.separation_m / _USUAL_M_S)
+        self.jitter_s = JITTER_S
+        """How far off the time of an edge may be: clocks that tick slowly round it."""
         self.clean = 0
         self.people = 0.0
         self.follow = 0.1
@@ -148,35 +160,78 @@ class Habits:
         pair = self.abreast / (1.0 - self.abreast) * pair_length_density(length_m)
         return pair / (pair + self.length_density(length_m))
 
+    def meeting_chance(self, lag_s: float, width_s: float) -> float:
+        """The probability that somebody who came the other way was hidden by a body of that lag and width.
+
+        They blocked neither beam before that body did, nor after it: they were faster than it by more than a half.
+        """
+        room_s = width_s - lag_s
+        if room_s <= _ROOM_S_MIN:
+            return 0.0
+        span_m = _LENGTH_M + self.separation_m
+        noise = (_LENGTH_SD_M / span_m) ** 2
+        brisk = _room_left(room_s, span_m, _BRISK_LOG, sqrt(_BRISK_SD * _BRISK_SD + noise))
+        slow = _room_left(room_s, span_m, _SLOW_LOG, sqrt(_SLOW_SD * _SLOW_SD + noise))
+        hidden = self.opposite / (1.0 - self.opposite) * (_BRISK_SHARE * brisk + _SLOW_SHARE * slow) / MEETING_S
+        return hidden / (1.0 + hidden)
+
     def learn_scale(self, lag_s: float, width_s: float) -> None:
         """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
         ratio_log = log(width_s / lag_s)
         self.clean = min(self.clean + 1, 1_000_000)
-        if self.given_m == 0.0 and self.clean <= _FIRST:
+        pace = max(_LEARN_LEAST, 0.6 / self.clean)
+        if self.clean <= _FIRST:
             step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
         else:
-            pace = max(_LEARN_LEAST, _LEARN_FIRST if self.given_m > 0.0 else 0.6 / self.clean)
             step = pace * (_LOW_SHARE - (1.0 if ratio_log < self.low_log else 0.0))
         self.low_log += step
-        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, _LOW_LENGTH_M / exp(self.low_log)))
-        # What was measured is better than what crowds that are not average say, unless they say something else.
-        doubted = self.given_m == 0.0 or abs(log(metres / self.given_m)) > _DOUBT_LOG
-        self.separation_m = metres if doubted else self.given_m
+        self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
+        length_log, speed_log = log(_LOW_LENGTH_M) - self.low_log, self.lag_log + log(_USUAL_M_S)
+        # Speeds mislead where only the elderly pass, and lengths, by far more, where only prams do.
+        apart = (length_log - speed_log) ** 2
+        trust = _LENGTH_TRUST / (1.0 + apart * apart * apart * apart)
+        learned = exp(trust * length_log + (1.0 - trust) * speed_log)
+        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
+        self.separation_m = metres if self.given_m == 0.0 or self._doubted() else self.given_m
 
-    def learn(self, person: Traits, weight: float) -> None:
-        """One more person, and whether they came in someone's company, wandered, had an arm apart, or wheels.
+    def _doubted(self) -> bool:
+        """Whether what was measured is wrong: people would be too long and too fast, or too short and too slow.
+
+        Crowds that are not average are only one of both: prams are long and slow.
+        """
+        by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
+        by_speed = self.lag_log + log(_USUAL_M_S / self.given_m)
+        off = abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG
+        return self.clean >= _DOUBTED and off and (by_length > 0.0) == (by_speed > 0.0)
+
+    def learn(  # noqa: PLR0913, PLR0917 - a chance each
+        self,
+        weight: float,
+        follows: float,
+        abreast: float,
+        meets: float,
+        pair: float,
+        met: float,
+        wanders: float,
+        arm: float,
+        wheels: float,
+    ) -> None:
+        """One more person, with the chances of what they did.
+
+        They followed another, were abreast of one, or met one; they hid one abreast (`pair`) or coming the other way
+        (`met`); they wandered, and had an arm or bag apart, or wheels.
 
         `weight` is how likely it is that there was that person.
         """
         self.people = min(self.people + weight, 1e6)
         pace = weight * max(_MEMORY, 1.0 / (self.people + _PRIOR_PEOPLE))
-        first = max(0.0, 1.0 - person.follows - person.abreast - person.meets)
-        self.follow = _share(self.follow + pace * (person.follows - first * self.follow))
-        self.abreast = _share(self.abreast + pace * (person.abreast - first * self.abreast))
-        self.opposite = _share(self.opposite + pace * (person.meets - first * self.opposite))
-        self.wander = _share(self.wander + pace * (person.wanders - self.wander))
-        self.arm = _share(self.arm + pace * (person.arm - self.arm))
-        self.wheel = _share(self.wheel + pace * (person.wheels - self.wheel))
+        first = max(0.0, 1.0 - follows - abreast - meets)
+        self.follow = _share(self.follow + pace * (follows - first * self.follow))
+        self.abreast = _share(self.abreast + pace * (abreast + pair - first * self.abreast))
+        self.opposite = _share(self.opposite + pace * (meets + met - first * self.opposite))
+        self.wander = _share(self.wander + pace * (wanders - self.wander))
+        self.arm = _share(self.arm + pace * (arm - self.arm))
+        self.wheel = _share(self.wheel + pace * (wheels - self.wheel))
 
     def snapshot(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -184,8 +239,10 @@ class Habits:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
         self.given_m = state["given_m"]
+        self.jitter_s = state["jitter_s"]
         self.separation_m = state["separation_m"]
         self.low_log = state["low_log"]
+        self.lag_log = state["lag_log"]
         self.clean = state["clean"]
         self.people = state["people"]
         self.follow = state["follow"]

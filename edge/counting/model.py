@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from firmware_cfg.errors import ConfigError, FoyerError
 from firmware_cfg.times import NS_PER_MS
@@ -66,7 +66,12 @@ class DoorSettings:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One crossing, dated at the midpoint of its two pulses' centres. `confidence` is 0..1."""
+    """One crossing, dated at the midpoint of its two pulses' centres. `confidence` is 0..1.
+
+    `correction`: persons who are expected to have passed that way since the last passage that way, beyond those told;
+    `variance`: of the persons who passed that way since then. Added up over a day they correct its total and say how
+    far off it may be.
+    """
 
     t_ns: int
     direction: Direction
@@ -74,15 +79,40 @@ class Passage:
     speed_m_s: float | None
     length_m: float | None
     confidence: float
+    correction: float = 0.0
+    variance: float = 0.0
+
+
+def passage_of(
+    t_ns: int,
+    sign: int,
+    persons: int,
+    speed_m_s: float,
+    length_m: float,
+    confidence: float,
+    correction: float,
+    variance: float,
+) -> Passage:
+    """A passage as columns hold it: `sign` 1 in, -1 out, 0 unknown; NaN where speed or length are not known."""
+    return Passage(
+        t_ns, _DIRECTIONS[sign], persons, _known(speed_m_s), _known(length_m), confidence, correction, variance
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something the door noticed about its own beams, such as `repeated_level`: an edge between two was lost."""
+    """Something the door noticed about its own beams, such as `repeated_level`: an edge between two was lost.
+
+    All other kinds last until one comes that is not `active`. `line` is None where it may be either; `detail` is the
+    evidence, for people.
+    """
 
     t_ns: int
     kind: str
-    line: str
+    line: str | None
+    active: bool = True
+    detail: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +128,8 @@ class Columns:
     speed_m_s: array[float] = field(default_factory=lambda: array("d"))
     length_m: array[float] = field(default_factory=lambda: array("d"))
     confidence: array[float] = field(default_factory=lambda: array("d"))
+    correction: array[float] = field(default_factory=lambda: array("d"))
+    variance: array[float] = field(default_factory=lambda: array("d"))
     faults: list[Fault] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -115,19 +147,31 @@ class Columns:
             self.speed_m_s.append(math.nan if item.speed_m_s is None else item.speed_m_s)
             self.length_m.append(math.nan if item.length_m is None else item.length_m)
             self.confidence.append(item.confidence)
+            self.correction.append(item.correction)
+            self.variance.append(item.variance)
 
     def append(self, more: Columns) -> None:
         """Append other columns to these."""
-        for name in ("t_ns", "direction", "persons", "speed_m_s", "length_m", "confidence"):
-            getattr(self, name).extend(getattr(more, name))
+        for mine, theirs in zip(self._columns(), more._columns(), strict=True):
+            mine.extend(theirs)
         self.faults.extend(more.faults)
 
     def passages(self) -> Iterator[Passage]:
         """The same passages one by one, as `feed` returns them."""
-        for t_ns, sign, persons, speed_m_s, length_m, confidence in zip(
-            self.t_ns, self.direction, self.persons, self.speed_m_s, self.length_m, self.confidence, strict=True
-        ):
-            yield Passage(t_ns, _DIRECTIONS[sign], persons, _known(speed_m_s), _known(length_m), confidence)
+        for row in zip(*self._columns(), strict=True):
+            yield passage_of(*row)
+
+    def _columns(self) -> tuple[array[Any], ...]:
+        return (
+            self.t_ns,
+            self.direction,
+            self.persons,
+            self.speed_m_s,
+            self.length_m,
+            self.confidence,
+            self.correction,
+            self.variance,
+        )
 
 
 def _known(value: float) -> float | None:

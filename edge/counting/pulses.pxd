@@ -6,7 +6,7 @@ cdef extern from *:
 cdef int64_t _FOREVER_NS
 
 cdef class Beam:
-    cdef readonly int64_t debounce_ns, burst_ns, settle_ns
+    cdef readonly int64_t debounce_ns, burst_ns, settle_ns, changes
     cdef readonly int level, raw
 
     cpdef void change(self, int64_t t_ns)

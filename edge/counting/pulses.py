@@ -24,7 +24,7 @@ class Beam:
     either as one edge, dated at the burst's first change, or, where the level is what it was before, as nothing.
     """
 
-    __slots__ = ("burst_ns", "debounce_ns", "level", "raw", "settle_ns")
+    __slots__ = ("burst_ns", "changes", "debounce_ns", "level", "raw", "settle_ns")
 
     def __init__(self, debounce_ns: int, level: int) -> None:
         self.debounce_ns = debounce_ns
@@ -34,6 +34,8 @@ class Beam:
         """The level last seen."""
         self.burst_ns = 0
         """The first change of the burst going on: the debounced edge's time, once settled."""
+        self.changes = 0
+        """Of the last burst, or the one going on."""
         self.settle_ns = _FOREVER_NS
         """When the burst going on settles unless the line changes before; FOREVER_NS without a burst."""
 
@@ -41,6 +43,8 @@ class Beam:
         """The raw level turns over at `t_ns`, before which `settle` was called if it was due."""
         if self.settle_ns == _FOREVER_NS:
             self.burst_ns = t_ns
+            self.changes = 0
+        self.changes += 1
         self.raw = 1 - self.raw
         self.settle_ns = t_ns + self.debounce_ns
 
@@ -57,6 +61,7 @@ class Beam:
             "level": self.level,
             "raw": self.raw,
             "burst_ns": self.burst_ns,
+            "changes": self.changes,
             "settle_ns": None if self.settle_ns == _FOREVER_NS else self.settle_ns,
         }
 
@@ -65,4 +70,5 @@ class Beam:
         self.level = state["level"]
         self.raw = state["raw"]
         self.burst_ns = state["burst_ns"]
+        self.changes = state["changes"]
         self.settle_ns = _FOREVER_NS if state["settle_ns"] is None else state["settle_ns"]

@@ -1,40 +1,60 @@
 cimport cython
 from libc.stdint cimport int64_t
 
-from edge.counting.company cimport arrive
-from edge.counting.explain cimport Search
-from edge.counting.habits cimport Habits, Traits
-from edge.counting.hypotheses cimport Body, Group, Hypothesis, Pulses, Recent, groups_of, segment_end
+from edge.counting.found cimport Found
+from edge.counting.groups cimport Groups
+from edge.counting.habits cimport Habits
+from edge.counting.scene cimport Scene
+from edge.counting.search cimport Search
+from edge.counting.teller cimport Teller
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _SURE_NS_MIN, _WIDTH_NS_MIN, _LAG_NS_MIN
-cdef int _PULSES_MAX, PERSON, WANDERER
-cdef double _SURE_WIDTHS, _SURE_CHANGE, _LIKELY, _LIKELY_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S, _CHAIR_M, _CONFIDENCE_MAX, _WANDERER_CONFIDENCE
-cdef double _CARRY_MAX, _WHEELS_S
+cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _FINE_NS
+cdef int LINE_MAX, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
+cdef double _SURE_M, _SURE_CHANGE, _WANDERER_CONFIDENCE
+cdef double _HALF, _ROUNDED, JITTER_S, nan
 
 cdef class Window:
-    cdef readonly bint measured
-    cdef readonly double separation_m, carry_in, carry_out
     cdef readonly Habits habits
-    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns
-    cdef readonly list rises, falls, opens, recent
-    cdef readonly int came
+    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
+    cdef readonly int came, stay, heard
+    cdef int64_t[::1] rises, falls
+    cdef int[::1] waiting
+    cdef Search search
+    cdef Groups groups
+    cdef readonly Teller teller
 
-    cpdef void rise(self, int line, int64_t t_ns) except *
-    @cython.locals(rise_ns=int64_t)
-    cpdef void fall(self, int line, int64_t t_ns) except *
-    @cython.locals(settled=bint)
-    cpdef list decide(self, int64_t now_ns)
-    cdef bint _old(self, int line0, int low0, int low1, int high0, int high1, int64_t now_ns) except -1
-    cdef void _learn(self, Group group, double weight) except *
-    @cython.locals(index=int, rise_lag=int64_t, fall_lag=int64_t, lags=int64_t, uneven=bint)
+    cdef void rise(self, int line, int64_t t_ns) except *
+    @cython.locals(tick_ns=int64_t, rest_ns=int64_t, rounded_s=double)
+    cdef void _listen(self, int64_t t_ns) except *
+    @cython.locals(rise_ns=int64_t, place=int)
+    cdef void fall(self, int line, int64_t t_ns) except *
+    @cython.locals(first=int, number=int)
+    cdef void decide(self, int64_t now_ns, Found found) except *
+    cdef bint _stands(self, int64_t now_ns) except -1
+    @cython.locals(since_ns=int64_t)
+    cdef int64_t _blocked_ns(self) except? -1
+    @cython.locals(first0_ns=int64_t, first1_ns=int64_t)
+    cdef void _begin_stay(self) except *
+    @cython.locals(apart_ns=int64_t, gone=int, known=bint, middle_ns=int64_t)
+    cdef void _end_stay(self, Found found, int first) except *
+    @cython.locals(full=bint, everything=bint, search=Search, groups=Groups, scene=Scene, line0=int, near0=bint, near1=bint, taken0=int, taken1=int, index=int, end=int, high0=int, high1=int, opened=bint, group=int, due=bint, stays=bint, last=int)
+    cdef bint _settle(self, int64_t now_ns, Found found, int first) except -1
+    cdef bint _blocked(self) except -1
+    @cython.locals(scene=Scene)
+    cdef int _first_line(self, int pulse0, int pulse1) except -1
+    @cython.locals(line0=int)
+    cdef bint _old(self, int low0, int low1, int high0, int high1, int64_t now_ns) except -1
+    @cython.locals(pulse=int, rise_lag=int64_t, fall_lag=int64_t, lags=int64_t, uneven=bint)
     cdef bint _clean(self) except -1
-    @cython.locals(rise0=int64_t, rise1=int64_t, fall0=int64_t, fall1=int64_t, lag_ns=double, width_ns=double, habits=Habits, speed=double, length_m=double, pair=double, inward=bint, carry=double, persons=int, body=Body, near=Body, way=int, traits=Traits)
-    cdef bint _tell_clean(self, list passages) except -1
+    cdef bint _tell_clean(self, Found found, int first) except -1
+    @cython.locals(start=int, pulse=int)
     cdef void _forget(self, int line, int count) except *
     cdef bint _full(self) except -1
+    @cython.locals(clear=bint, last_ns=int64_t, deadline_ns=int64_t, line=int)
     cdef void _schedule(self) except *
-    @cython.locals(last_ns=int64_t, wait_ns=int64_t, width_ns=double)
+    @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t)
     cdef int64_t _quiet_deadline_ns(self) except? -1
+

@@ -5,15 +5,18 @@ Compiled by Cython with the types in `window.pxd`; the same source runs uncompil
 
 from __future__ import annotations
 
-from math import exp
+from array import array
+from math import nan
 from typing import Any
 
-from edge.counting.model import FOREVER_NS, DoorSettings, Passage
+from edge.counting.model import FOREVER_NS, DoorSettings
+from edge.counting.terms import JITTER_S, LINE_MAX, RECENT0, RECENT1, WANDERER
 
-from .company import arrive
-from .explain import Search
-from .habits import Habits, Traits
-from .hypotheses import PERSON, WANDERER, Body, Group, Hypothesis, Pulses, Recent, groups_of, segment_end
+from .found import Found
+from .groups import Groups
+from .habits import Habits
+from .search import Search
+from .teller import Teller
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -22,23 +25,22 @@ except NameError:
 
 _FOREVER_NS = FOREVER_NS
 _DECIDE_NS = 1_500_000_000  # the oldest pulse waits no longer than this for company
-_BLOCKED_NS_MAX = 60_000_000_000  # a longer pulse is no body
-_PULSES_MAX = 12  # waiting on one line; the oldest are then settled as they stand
+_BLOCKED_NS_MAX = 10_000_000_000  # a longer pulse is somebody who stands there, or no body
+_BY_BOTH = 2  # both lines at once: which way they came is not known
+_GONE_NS = 1_200_000_000  # who stood there has gone when both beams are clear for so long
+_PULSES_MAX = LINE_MAX - 1  # waiting on one line; the oldest are then settled as they stand
 
 _QUIET_NS_MIN, _QUIET_NS_MAX = 300_000_000, 1_200_000_000
 _SLOWEST_M_S = 0.3
 _SURE_NS_MIN = 120_000_000
-_SURE_WIDTHS = 0.7  # a body's arm or bag follows it within this share of its width
+_SURE_M = 0.42  # what belongs to a body follows no further behind
 _SURE_CHANGE = 0.3  # of the rise lag and the fall lag, over their mean
 _LAG_NS_MIN = 2_000_000
-_LIKELY, _LIKELY_LOG = 0.1, -2.3
-_SHORT_M, _LONG_M = 0.15, 0.5
-_WIDTH_NS_MIN = 70_000_000  # of anybody
-_SLOW_M_S, _FAST_M_S = 0.4, 2.8
-_CHAIR_M = 0.55
-_CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams see only where it came and left
-_CARRY_MAX = 2.0
-_WHEELS_S = 1.0  # who comes so soon behind wheels may push them
+_WANDERER_CONFIDENCE = 0.45  # two beams see only where they came and left
+_LEFT_NS_MAX = 5_000_000_000  # who leaves walks from one beam to the other in less
+_HALF = 0.5
+_FINE_NS, _HEARD = 1_000_000, 4
+_ROUNDED = 0.41  # of a tick: the standard deviation of the difference of two rounded times
 
 
 class Window:
@@ -46,294 +48,290 @@ class Window:
 
     __slots__ = (
         "came",
-        "carry_in",
-        "carry_out",
         "deadline_ns",
         "falls",
+        "first_ns",
+        "groups",
         "habits",
+        "heard",
+        "left0_ns",
+        "left1_ns",
         "margin_ns",
-        "measured",
-        "opens",
+        "open0_ns",
+        "open1_ns",
         "quiet_ns",
-        "recent",
         "rises",
-        "separation_m",
+        "search",
+        "stay",
+        "teller",
+        "tick_ns",
+        "waiting",
     )
 
     def __init__(self, settings: DoorSettings) -> None:
         metres = settings.separation_m
-        self.measured = metres is not None
-        self.separation_m = 0.0 if metres is None else metres
         self.habits = Habits(metres)
         slowest_ns = _QUIET_NS_MAX if metres is None else int(metres / _SLOWEST_M_S * 1e9)
         self.quiet_ns = max(_QUIET_NS_MIN, min(_QUIET_NS_MAX, slowest_ns))
         self.margin_ns = settings.debounce_ns  # an edge is known this much later than it happened
-        self.rises: list[list[int]] = [[], []]
-        self.falls: list[list[int]] = [[], []]
-        self.opens = [-1, -1]
+        self.rises = array("q", [0]) * (2 * LINE_MAX)
+        self.falls = array("q", [0]) * (2 * LINE_MAX)
+        """Pulse k of line l stands at l * LINE_MAX + k."""
+        self.waiting = array("i", [0, 0])
+        self.open0_ns = self.open1_ns = -1
         """Since when a line is blocked; -1 where it is clear, or was blocked from the start."""
+        self.first_ns, self.tick_ns, self.heard = -1, 0, 0
+        """The first rise, the clock's tick as far as it is known, and after how many rises."""
         self.came = -1
         """The line by which a wanderer came who has been in the beams for longer than pulses are kept."""
-        self.carry_in = self.carry_out = 0.0
-        """Persons expected but not told yet, because what was likelier was told."""
-        self.recent = [Recent(), Recent()]
-        """Inwards, outwards."""
+        self.stay = -1
+        """The line by which somebody came who stands in a beam; -1 where nobody does."""
+        self.left0_ns = self.left1_ns = -1
+        """When each line was last cleared in a stay."""
         self.deadline_ns = _FOREVER_NS
+        self.search, self.groups = Search(), Groups()
+        self.search.habits = self.habits
+        self.teller = Teller(settings, self.habits, self.search, self.groups)
 
     def rise(self, line: int, t_ns: int) -> None:
-        self.opens[line] = t_ns
+        if line:
+            self.open1_ns = t_ns
+        else:
+            self.open0_ns = t_ns
+        if self.tick_ns == 0 or self.tick_ns > _FINE_NS:
+            self._listen(t_ns)
         self._schedule()
+
+    def _listen(self, t_ns: int) -> None:
+        """What every rise is a multiple of after the first one is how the clock ticks: a slow one rounds the edges."""
+        if self.first_ns < 0:
+            self.first_ns = t_ns
+            return
+        tick_ns, rest_ns = t_ns - self.first_ns, self.tick_ns
+        while rest_ns:
+            tick_ns, rest_ns = rest_ns, tick_ns % rest_ns
+        self.tick_ns = tick_ns
+        self.heard += 1
+        rounded_s = _ROUNDED * tick_ns * 1e-9 if self.heard >= _HEARD and tick_ns > _FINE_NS else 0.0
+        self.habits.jitter_s = JITTER_S + rounded_s
 
     def fall(self, line: int, t_ns: int) -> None:
-        rise_ns = self.opens[line]
-        self.opens[line] = -1
-        if rise_ns >= 0 and t_ns - rise_ns <= _BLOCKED_NS_MAX:
-            self.rises[line].append(rise_ns)
-            self.falls[line].append(t_ns)
+        rise_ns = self.open1_ns if line else self.open0_ns
+        if line:
+            self.open1_ns = -1
+        else:
+            self.open0_ns = -1
+        if self.stay >= 0:
+            if line:
+                self.left1_ns = t_ns
+            else:
+                self.left0_ns = t_ns
         elif rise_ns >= 0:
-            self.came = -1
+            place = line * LINE_MAX + self.waiting[line]
+            self.rises[place], self.falls[place] = rise_ns, t_ns
+            self.waiting[line] += 1
         self._schedule()
 
-    def decide(self, now_ns: int) -> list[Passage]:
-        """The passages that can be told at `now_ns`, oldest first; sets the next deadline, later than `now_ns`."""
-        passages: list[Passage] = []
+    def decide(self, now_ns: int, found: Found) -> None:
+        """Add the passages that can be told at `now_ns`; sets the next deadline, later than `now_ns`."""
+        first = found.count
         while self.deadline_ns <= now_ns:
-            settled = self._settle(now_ns, passages)
-            self._schedule()
-            if not settled and self.deadline_ns <= now_ns:
-                # A pulse still open may explain the oldest: wait until it ends, or is no body any more.
-                until_ns = [rise for rise in self.opens if rise >= max(0, now_ns - _BLOCKED_NS_MAX + 1)]
-                self.deadline_ns = min(until_ns) + _BLOCKED_NS_MAX if until_ns else now_ns + _DECIDE_NS
-        passages.sort(key=_time)
-        return passages
+            if self.stay >= 0:
+                self._end_stay(found, first)
+            elif self._stands(now_ns):
+                self._begin_stay()
+            elif self._settle(now_ns, found, first):
+                self._schedule()
+            else:
+                self._schedule()
+                if self.deadline_ns <= now_ns:
+                    # A pulse still open may explain the oldest: wait until it ends, or somebody stands there.
+                    self.deadline_ns = min(now_ns + _DECIDE_NS, self._blocked_ns())
+        for number in range(first, found.count):
+            self.teller.doubt(found, number)
 
-    def _settle(self, now_ns: int, passages: list[Passage]) -> bool:
-        """Take what is due out of the waiting pulses, its passages into `passages`; false if nothing could be."""
+    def _stands(self, now_ns: int) -> bool:
+        return self._blocked_ns() <= now_ns
+
+    def _blocked_ns(self) -> int:
+        """When a beam will have been blocked for too long."""
+        since_ns = self.open0_ns
+        if since_ns < 0 or 0 <= self.open1_ns < since_ns:
+            since_ns = self.open1_ns
+        return _FOREVER_NS if since_ns < 0 else since_ns + _BLOCKED_NS_MAX
+
+    def _begin_stay(self) -> None:
+        """From now on it only matters by which line they leave."""
+        first0_ns = self.rises[0] if self.waiting[0] else self.open0_ns
+        first1_ns = self.rises[LINE_MAX] if self.waiting[1] else self.open1_ns
+        if self.came >= 0:
+            self.stay = self.came
+        else:
+            self.stay = 0 if first1_ns < 0 or 0 <= first0_ns < first1_ns else 1
+            if first0_ns == first1_ns:
+                self.stay = _BY_BOTH
+        self.left0_ns = self.falls[self.waiting[0] - 1] if self.waiting[0] else -1
+        self.left1_ns = self.falls[LINE_MAX + self.waiting[1] - 1] if self.waiting[1] else -1
+        self.waiting[0] = self.waiting[1] = 0
+        self.came = -1
+        self._schedule()
+
+    def _end_stay(self, found: Found, first: int) -> None:
+        """Both beams are clear: a passage if they left by the other line than they came by, walking."""
+        apart_ns = self.left1_ns - self.left0_ns
+        if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < abs(apart_ns) < _LEFT_NS_MAX:
+            gone = 1 if apart_ns > 0 else 0
+            known = self.stay != _BY_BOTH
+            if known and gone != self.stay:
+                middle_ns = self.left0_ns + apart_ns // 2
+                found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
+        self.stay = -1
+        self._schedule()
+
+    def _settle(self, now_ns: int, found: Found, first: int) -> bool:
+        """Take what is due out of the waiting pulses, its passages into `found`; false if nothing could be."""
         full = self._full()
-        everything = self.opens[0] < 0 and self.opens[1] < 0 and now_ns >= self._quiet_deadline_ns()
-        if everything and len(self.falls[0]) == 1 and self.came < 0 and self._clean() and self._tell_clean(passages):
-            self._forget(0, 1)
-            self._forget(1, 1)
+        everything = self.open0_ns < 0 and self.open1_ns < 0 and now_ns >= self._quiet_deadline_ns()
+        if everything and self.waiting[0] == 1 and self.came < 0 and self._clean() and self._tell_clean(found, first):
+            self.waiting[0] = self.waiting[1] = 0
             return True
-        opens = [-1 if full or rise <= now_ns - _BLOCKED_NS_MAX else rise for rise in self.opens]
-        pulses = Pulses(self.rises, self.falls, opens)
-        came = self.came if self.came < 0 else self.came ^ pulses.line0
-        inward = 0 if pulses.line0 == 0 else 1
-        near0 = self.recent[inward].body(1, pulses.origin_ns)
-        near1 = self.recent[1 - inward].body(-1, pulses.origin_ns)
-        search = Search(pulses, self.habits, came, near0, near1)
-        hypothesis, sure = self._choose(search.found, pulses.line0, everything)
-        groups = groups_of(hypothesis)
+        search, groups = self.search, self.groups
+        scene = search.scene
+        scene.take(self.rises, self.falls, self.waiting, -1 if full else self.open0_ns, -1 if full else self.open1_ns)
+        line0 = scene.line0
+        if line0:
+            near0 = self.teller.recent_out.show(search, RECENT0, scene.origin_ns)
+            near1 = self.teller.recent_in.show(search, RECENT1, scene.origin_ns)
+        else:
+            near0 = self.teller.recent_in.show(search, RECENT0, scene.origin_ns)
+            near1 = self.teller.recent_out.show(search, RECENT1, scene.origin_ns)
+        search.run(self.habits, self.came if self.came < 0 else self.came ^ line0, near0, near1)
+        self.teller.choose(everything)
+        groups.unfold(search, self.teller.chosen)
         taken0 = taken1 = index = 0
-        while index < len(groups):
-            end = segment_end(groups, index)
-            high0 = max([group.high0 for group in groups[index:end]] + [taken0])
-            high1 = max([group.high1 for group in groups[index:end]] + [taken1])
-            due = everything or (full and index == 0) or self._old(pulses.line0, taken0, taken1, high0, high1, now_ns)
-            if not due or max([group.opened for group in groups[index:end]]):
+        while index < groups.count:
+            end = groups.segment_end(index)
+            high0, high1, opened = taken0, taken1, False
+            for group in range(index, end):
+                high0, high1 = max(high0, groups.high[2 * group]), max(high1, groups.high[2 * group + 1])
+                opened = opened or groups.opened[group] != 0
+            due = everything or (full and index == 0) or self._old(taken0, taken1, high0, high1, now_ns)
+            if not due or opened:
                 break
-            last = groups[end - 1]
-            stays = full and end == len(groups) and max(self.opens) >= 0 and last.kind == WANDERER
-            for group in groups[index : end - 1 if stays else end]:
-                person = group.person
-                if person is None or group.last is None or pulses.alike:
-                    continue
-                if not everything:
-                    self._learn(group, 1.0)
-                if group.kind == PERSON:
-                    self.recent[inward if person.direction > 0 else 1 - inward].note(group.last, pulses.origin_ns)
-                if person.direction:
-                    passages.append(self._passage(person, pulses, sure))
+            stays = full and end == groups.count and self._blocked() and groups.kind[end - 1] == WANDERER
+            for group in range(index, end - 1 if stays else end):
+                self.teller.tell(group, everything, found, first)
             if stays:
-                self.came = self.came if self.came >= 0 else pulses.first_line(last.low0, last.low1) ^ pulses.line0
+                if self.came < 0 and not scene.alike:
+                    self.came = self._first_line(groups.low[2 * end - 2], groups.low[2 * end - 1]) ^ line0
             else:
                 self.came = -1
             taken0, taken1, index = high0, high1, end
-        self._forget(pulses.line0, taken0)
-        self._forget(1 - pulses.line0, taken1)
+        self._forget(line0, taken0)
+        self._forget(1 - line0, taken1)
         return index > 0
 
-    def _old(self, line0: int, low0: int, low1: int, high0: int, high1: int, now_ns: int) -> bool:
-        """Whether the oldest of these pulses has waited long enough."""
-        falls_ns = self.falls[line0][low0:high0] + self.falls[1 - line0][low1:high1]
-        return min(falls_ns, default=now_ns) + _DECIDE_NS <= now_ns
+    def _blocked(self) -> bool:
+        return self.open0_ns >= 0 or self.open1_ns >= 0
 
-    def _choose(self, found: list[Hypothesis], line0: int, everything: bool) -> tuple[Hypothesis, float]:
-        """The likeliest hypothesis, or of some about as likely the one that keeps totals unbiased; and how sure it is.
+    def _first_line(self, pulse0: int, pulse1: int) -> int:
+        """The line of the scene whose pulse is the earlier one."""
+        scene = self.search.scene
+        if pulse1 >= scene.count[1]:
+            return 0
+        if pulse0 >= scene.count[0]:
+            return 1
+        return 0 if scene.rise_s[pulse0] <= scene.rise_s[LINE_MAX + pulse1] else 1
 
-        What is expected and not told is carried to the next near-tie.
-        """
-        best = found[0]
-        likely = [hypothesis for hypothesis in found if hypothesis.score > best.score + _LIKELY_LOG]
-        weights = [exp(hypothesis.score - best.score) for hypothesis in likely]
-        total = sum(weights)
-        chosen = best
-        if everything:
-            carry0, carry1 = (self.carry_out, self.carry_in) if line0 else (self.carry_in, self.carry_out)
-            want0 = carry0 + sum([w * h.inward for w, h in zip(weights, likely, strict=True)]) / total
-            want1 = carry1 + sum([w * h.outward for w, h in zip(weights, likely, strict=True)]) / total
-            chosen = min(likely, key=lambda hypothesis: _miss(hypothesis, want0, want1))
-            for hypothesis, weight in zip(likely, weights, strict=True):
-                for group in groups_of(hypothesis):
-                    self._learn(group, weight / total)
-            carry0, carry1 = _bounded(want0 - chosen.inward), _bounded(want1 - chosen.outward)
-            self.carry_in, self.carry_out = (carry1, carry0) if line0 else (carry0, carry1)
-        alike = [
-            w for w, h in zip(weights, likely, strict=True) if h.inward == chosen.inward and h.outward == chosen.outward
-        ]
-        return chosen, sum(alike) / total
-
-    def _passage(self, body: Body, pulses: Pulses, sure: float) -> Passage:
-        speed_m_s = length_m = None
-        if body.kind == PERSON and self.measured:
-            speed_m_s = self.separation_m / body.lag_s
-            length_m = speed_m_s * body.width_s
-        if body.kind == WANDERER:
-            sure *= _WANDERER_CONFIDENCE
-        inward = body.direction == (1 if pulses.line0 == 0 else -1)
-        return Passage(
-            t_ns=pulses.origin_ns + max(0, round(body.middle_s * 1e9)),
-            direction="in" if inward else "out",
-            persons=1,
-            speed_m_s=speed_m_s,
-            length_m=length_m,
-            confidence=_CONFIDENCE_MAX * sure,
-        )
-
-    def _learn(self, group: Group, weight: float) -> None:
-        """What this person was like makes the next ones likelier to be so."""
-        traits, body = Traits(), group.person
-        if body is None:
-            return
-        if group.kind == WANDERER:
-            traits.wanders = 1.0
-        else:
-            traits.follows, traits.abreast, traits.meets = body.follows, body.abreast, body.meets
-            traits.arm = 1.0 if group.arm else 0.0
-            traits.wheels = 1.0 if group.wheels or body.length_m > _CHAIR_M else 0.0
-        self.habits.learn(traits, weight)
+    def _old(self, low0: int, low1: int, high0: int, high1: int, now_ns: int) -> bool:
+        """Whether the oldest of these pulses of the scene's lines has waited long enough."""
+        line0 = self.search.scene.line0
+        if low0 < high0 and self.falls[line0 * LINE_MAX + low0] + _DECIDE_NS <= now_ns:
+            return True
+        return low1 < high1 and self.falls[(1 - line0) * LINE_MAX + low1] + _DECIDE_NS <= now_ns
 
     def _clean(self) -> bool:
         """Whether each pulse of a line and its like of the other are one body's, at an even speed."""
-        if len(self.falls[0]) != len(self.falls[1]):
+        if self.waiting[0] != self.waiting[1]:
             return False
-        for index in range(len(self.falls[0])):
-            rise_lag = self.rises[1][index] - self.rises[0][index]
-            fall_lag = self.falls[1][index] - self.falls[0][index]
+        for pulse in range(self.waiting[0]):
+            rise_lag = self.rises[LINE_MAX + pulse] - self.rises[pulse]
+            fall_lag = self.falls[LINE_MAX + pulse] - self.falls[pulse]
             lags = abs(rise_lag) + abs(fall_lag)
-            uneven = abs(rise_lag - fall_lag) > 0.5 * _SURE_CHANGE * lags
+            uneven = abs(rise_lag - fall_lag) > _HALF * _SURE_CHANGE * lags
             if uneven or lags < 2 * _LAG_NS_MIN or (rise_lag < 0) != (fall_lag < 0):
                 return False
         return True
 
-    def _tell_clean(self, passages: list[Passage]) -> bool:
-        """Most of a real day: one clean body alone, or two abreast. False if it is no person's size."""
-        rise0, rise1, fall0, fall1 = self.rises[0][0], self.rises[1][0], self.falls[0][0], self.falls[1][0]
-        lag_ns = 0.5 * abs((rise1 - rise0) + (fall1 - fall0))
-        width_ns = 0.5 * ((fall0 - rise0) + (fall1 - rise1))
-        habits = self.habits
-        if width_ns > _WIDTH_NS_MIN:
-            habits.learn_scale(lag_ns, width_ns)
-        speed = habits.separation_m / lag_ns * 1e9
-        if not _SLOW_M_S < speed < _FAST_M_S:
-            return False
-        length_m = width_ns / lag_ns * habits.separation_m
-        if not _SHORT_M < length_m < _LONG_M:
-            return False
-        inward = rise0 < rise1
-        way = 0 if inward else 1
-        near = self.recent[way].body(1, rise0)
-        if near is not None and near.has_wheels and -near.end_s < _WHEELS_S:
-            return False
-        pair = habits.pair_chance(length_m)
-        carry = (self.carry_in if inward else self.carry_out) + pair
-        persons = 2 if pair > _LIKELY and carry >= 0.5 else 1  # noqa: PLR2004 - the nearer whole number
-        carry = _bounded(carry - (persons - 1))
-        if inward:
-            self.carry_in = carry
-        else:
-            self.carry_out = carry
-        body = Body(PERSON, 1, 0, None)
-        body.lag_s, body.width_s = lag_ns * 1e-9, width_ns * 1e-9
-        body.centre_s = 0.25e-9 * ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0))
-        body.start_s, body.end_s = body.centre_s - 0.5 * body.width_s, body.centre_s + 0.5 * body.width_s
-        arrive(body, near, self.recent[1 - way].body(-1, rise0), habits)
-        self.recent[way].note(body, rise0)
-        traits = Traits()
-        traits.follows, traits.abreast, traits.meets = body.follows, body.abreast + pair, body.meets
-        habits.learn(traits, 1.0)
-        speed_m_s = self.separation_m / lag_ns * 1e9 if self.measured else None
-        passages.append(
-            Passage(
-                t_ns=rise0 + ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) // 4,
-                direction="in" if inward else "out",
-                persons=persons,
-                speed_m_s=speed_m_s,
-                length_m=None if speed_m_s is None else speed_m_s * width_ns * 1e-9,
-                confidence=_CONFIDENCE_MAX * (pair if persons > 1 else 1.0 - pair),
-            )
+    def _tell_clean(self, found: Found, first: int) -> bool:
+        return self.teller.tell_clean(
+            self.rises[0], self.rises[LINE_MAX], self.falls[0], self.falls[LINE_MAX], found, first
         )
-        return True
 
     def _forget(self, line: int, count: int) -> None:
-        del self.rises[line][:count]
-        del self.falls[line][:count]
+        start = line * LINE_MAX
+        self.waiting[line] -= count
+        for pulse in range(start, start + self.waiting[line]):
+            self.rises[pulse], self.falls[pulse] = self.rises[pulse + count], self.falls[pulse + count]
 
     def _full(self) -> bool:
-        return max(len(self.falls[0]), len(self.falls[1])) >= _PULSES_MAX
+        return self.waiting[0] >= _PULSES_MAX or self.waiting[1] >= _PULSES_MAX
 
     def _schedule(self) -> None:
         """Set the deadline: soon where both beams are clear, else when the oldest pulse has waited long enough."""
-        if not self.falls[0] and not self.falls[1]:
-            self.deadline_ns = _FOREVER_NS
+        if self.stay >= 0:
+            clear = self.open0_ns < 0 and self.open1_ns < 0
+            last_ns = max(self.left0_ns, self.left1_ns)
+            self.deadline_ns = last_ns + _GONE_NS + self.margin_ns if clear else _FOREVER_NS
             return
-        self.deadline_ns = min([falls[0] for falls in self.falls if falls]) + _DECIDE_NS
-        if self.opens[0] < 0 and self.opens[1] < 0:
-            self.deadline_ns = min(self.deadline_ns, self._quiet_deadline_ns())
         if self._full():
             self.deadline_ns = 0
+            return
+        deadline_ns = self._blocked_ns()
+        for line in range(2):
+            if self.waiting[line]:
+                deadline_ns = min(deadline_ns, self.falls[line * LINE_MAX] + _DECIDE_NS)
+        if self.open0_ns < 0 and self.open1_ns < 0 and (self.waiting[0] or self.waiting[1]):
+            deadline_ns = min(deadline_ns, self._quiet_deadline_ns())
+        self.deadline_ns = deadline_ns
 
     def _quiet_deadline_ns(self) -> int:
         """When clear beams mean that nothing more belongs to the waiting pulses: soon after clean ones."""
-        last_ns = max([falls[-1] for falls in self.falls if falls])
+        count0, count1 = self.waiting[0], self.waiting[1]
+        last0_ns = self.falls[count0 - 1] if count0 else -1
+        last1_ns = self.falls[LINE_MAX + count1 - 1] if count1 else -1
         wait_ns = self.quiet_ns
-        if self._clean():
-            width_ns = 0.5 * ((self.falls[0][-1] - self.rises[0][-1]) + (self.falls[1][-1] - self.rises[1][-1]))
-            wait_ns = min(wait_ns, max(_SURE_NS_MIN, int(_SURE_WIDTHS * width_ns)))
-        return last_ns + wait_ns + self.margin_ns
+        if count0 and count1 and self._clean():
+            lags_ns = abs(last1_ns - last0_ns) + abs(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
+            wait_ns = min(wait_ns, max(_SURE_NS_MIN, int(_HALF * lags_ns * _SURE_M / self.habits.separation_m)))
+        return max(last0_ns, last1_ns) + wait_ns + self.margin_ns
 
     def snapshot(self) -> dict[str, Any]:
         return {
-            "rises": [list(line) for line in self.rises],
-            "falls": [list(line) for line in self.falls],
-            "opens": list(self.opens),
+            "rises": [self.rises[place] for place in range(2 * LINE_MAX)],
+            "falls": [self.falls[place] for place in range(2 * LINE_MAX)],
+            "waiting": [self.waiting[0], self.waiting[1]],
+            "open": [self.open0_ns, self.open1_ns],
             "came": self.came,
-            "carry": [self.carry_in, self.carry_out],
-            "recent": [recent.snapshot() for recent in self.recent],
+            "tick": [self.first_ns, self.tick_ns, self.heard],
+            "stay": [self.stay, self.left0_ns, self.left1_ns],
+            "teller": self.teller.snapshot(),
             "habits": self.habits.snapshot(),
             "deadline_ns": self.deadline_ns,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
-        self.rises = [list(line) for line in state["rises"]]
-        self.falls = [list(line) for line in state["falls"]]
-        self.opens = list(state["opens"])
+        """Take over what `snapshot` gave; raises KeyError, IndexError, TypeError or ValueError for anything else."""
+        for place in range(2 * LINE_MAX):
+            self.rises[place], self.falls[place] = state["rises"][place], state["falls"][place]
+        for line in range(2):
+            if not 0 <= state["waiting"][line] <= _PULSES_MAX:
+                raise ValueError(f"{state['waiting'][line]} pulses wait")
+            self.waiting[line] = state["waiting"][line]
+        self.open0_ns, self.open1_ns = state["open"]
         self.came = state["came"]
-        self.carry_in, self.carry_out = state["carry"]
-        for recent, told in zip(self.recent, state["recent"], strict=True):
-            recent.restore(told)
+        self.first_ns, self.tick_ns, self.heard = state["tick"]
+        self.stay, self.left0_ns, self.left1_ns = state["stay"]
+        self.teller.restore(state["teller"])
         self.habits.restore(state["habits"])
         self.deadline_ns = state["deadline_ns"]
-
-
-def _time(passage: Passage) -> int:
-    return passage.t_ns
-
-
-def _bounded(carry: float) -> float:
-    return min(_CARRY_MAX, max(-_CARRY_MAX, carry))
-
-
-def _miss(hypothesis: Hypothesis, want0: float, want1: float) -> float:
-    return (want0 - hypothesis.inward) ** 2 + (want1 - hypothesis.outward) ** 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from edge.clock import Instant
-from edge.counting import FOREVER_NS, Door, DoorSettings
+from edge.counting import FOREVER_NS, Door, DoorSettings, Passage
 from edge.drafts import Mark, Noticed, Reading, SensorStats
 from edge.errors import SensorError
 from edge.sensors.base import Edge, EdgeSource, Surroundings
-from edge.sensors.counts import Tally, readings, restored_door, same_settings
+from edge.sensors.counts import Tally, begun_anew, readings, restored_door, same_settings
 from edge.sensors.lines import GpioLine, edge_source
 from edge.sensors.taps import NO_TAP, Signals, Tap
 from firmware_cfg.schema import BeamPair
@@ -71,11 +71,23 @@ class BeamPairSensor:
                 if beam["raw"] != levels[line]:
                     self._feed(before, max(now.mono_ns, before.now_ns), line, levels[line])
         else:
-            if before:
-                self._take(before.finish())
-            self._door = Door(self._settings, levels)
-            self._tap.begin(self._signals(levels), None, now.mono_ns)
+            door = self._follow(before, levels, now)
+            self._tap.begin(self._signals(levels), door.snapshot() if before else None, now.mono_ns)
+            self._door = door
         self._boot = now.boot
+
+    def _follow(self, before: Door | None, levels: tuple[int, int], now: Instant) -> Door:
+        """A door on this boot's clock, with what the one of another boot or of other settings had learned."""
+        if before is None or self._last is None:
+            if self._last is not None:
+                self._found += begun_anew(self._tally, Mark(now.boot, now.mono_ns))
+            return Door(self._settings, levels, now.mono_ns)
+        # Nobody stood in the beams for a minute after the power went.
+        self._take([found for found in before.finish() if isinstance(found, Passage)])
+        door = Door.succeed(self._last, self._settings, levels, now.mono_ns)
+        self._boot = now.boot
+        self._take(door.advance(0))
+        return door
 
     def poll(self, now: Instant) -> list[Reading | Noticed]:
         door = self._door

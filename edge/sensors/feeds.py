@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from edge.clock import Instant
 from edge.counting import FOREVER_NS, Door, DoorSettings
 from edge.drafts import Noticed, Reading, SensorStats
-from edge.sensors.counts import Tally, readings, restored_door
+from edge.sensors.counts import Tally, begun_anew, readings, restored_door
 from edge.sensors.serial_port import Device, Found
 from edge.sensors.taps import Signals, Tap
 from edge.trace import Edge, Row, SerialBytes, TraceHeader
@@ -68,8 +68,10 @@ class DoorFeed:
         self._tally = Tally(settings.debounce_ns)
         self._t0_ns = 0
         before = header.segment.state if header.segment else None
-        restored = restored_door(memo.get("door") or before, sensor)
-        self._door = restored or Door(settings, header.levels)
+        known = memo.get("door") or before
+        restored = restored_door(known, sensor)
+        self._door = restored or Door(settings, header.levels, header.segment.begin_ns if header.segment else 0)
+        self._forgot = known is not None and restored is None
         self._resumed = restored is not None
         if memo:
             self._tally.restore(memo["tally"])
@@ -88,6 +90,9 @@ class DoorFeed:
         if not isinstance(row, Edge):
             raise TypeError("received bytes are for serial devices")
         t_ns, line, level = row
+        if self._forgot:
+            self._forgot = False
+            return begun_anew(self._tally, self._t0_ns + t_ns) + self.feed(row)
         self._tally.edge(t_ns, line)
         self._tap.edge(t_ns, line, level)
         return self._told(self._door.feed(t_ns, line, level))

@@ -40,6 +40,10 @@ class Wear:
     lost: float = 0.0
     """This share of all edges never arrives."""
     swapped: bool = False
+    dead: bool = False
+    """The inner beam sees nothing."""
+    chattering: bool = False
+    """The inner beam's contact is loose: four to ten pairs of changes more after each of its edges."""
 
 
 NEW = Wear()
@@ -88,7 +92,10 @@ def changes(draw: Draw, line: int, pulses: list[Pulse], wear: Wear) -> Iterator[
         for t_s, level in times:
             last_ns = max(last_ns + 1, round((t_s + draw.between(*_RESPONSE_S)) * NS_PER_S))
             yield BeamEdge(last_ns, line, level)
-            for _ in range(draw.chance(0.7) + draw.chance(0.3) if wear.bounces else 0):
+            pairs = draw.chance(0.7) + draw.chance(0.3) if wear.bounces else 0
+            if wear.chattering and line == 1:
+                pairs += int(draw.between(4.0, 11.0))
+            for _ in range(pairs):
                 for bounce in (1 - level, level):
                     last_ns += 1 + round(draw.between(0.0001, 0.005) * NS_PER_S)
                     yield BeamEdge(last_ns, line, bounce)

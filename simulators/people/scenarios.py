@@ -54,6 +54,8 @@ SCENARIOS: dict[str, Scenario] = {
     "drifting-beam": Scenario("the inner beam loses its aim", parties.single, wear=Wear(drifting=True)),
     "lost-edges": Scenario("one edge in a hundred never arrives", parties.single, wear=Wear(lost=0.01)),
     "swapped-beams": Scenario("outer and inner are plugged in the wrong way", parties.single, wear=Wear(swapped=True)),
+    "dead-beam": Scenario("the inner beam sees nothing", parties.single, wear=Wear(dead=True)),
+    "chattering": Scenario("the inner beam's contact is loose", parties.single, wear=Wear(chattering=True)),
 }
 
 
@@ -104,17 +106,17 @@ def _reported(
     for bodies in meetings:
         from_s = min(body.way[0].t_s for body in bodies)
         until_s = max(body.way[-1].t_s for body in bodies)
-        yield from _pulses_told(draw, wear, told_s, from_s, [[], []], stuck)
+        yield from pulses_told(draw, wear, told_s, from_s, [[], []], stuck)
         yield from sorted(made for made in (body.crossing(separation_m) for body in bodies) if made is not None)
         pulses = [[pulse for body in bodies for pulse in body.blocks(beam_m)] for beam_m in (0.0, separation_m)]
         if wear.drifting:
-            pulses[1] = list(_frayed(draw, pulses[1], end_s))
-        yield from _pulses_told(draw, wear, from_s, until_s + _SPLIT_S / 2, pulses, stuck)
+            pulses[1] = list(frayed(draw, pulses[1], 0.0, end_s))
+        yield from pulses_told(draw, wear, from_s, until_s + _SPLIT_S / 2, pulses, stuck)
         told_s = until_s + _SPLIT_S / 2
-    yield from _pulses_told(draw, wear, told_s, end_s, [[], []], stuck)
+    yield from pulses_told(draw, wear, told_s, end_s, [[], []], stuck)
 
 
-def _pulses_told(
+def pulses_told(
     draw: Draw, wear: Wear, from_s: float, until_s: float, pulses: list[list[Pulse]], stuck: Pulse | None
 ) -> Iterator[BeamEdge]:
     """The edges of a stretch of time, in order."""
@@ -122,6 +124,8 @@ def _pulses_told(
     for line in (0, 1):
         # A false pulse ends before the stretch does, so that stretches cannot overlap.
         seen = [*pulses[line], *false_pulses(draw, wear, from_s, until_s - 0.07)]
+        if line == 1 and wear.dead:
+            seen = []
         if line == 1 and stuck is not None:
             seen = [pulse for pulse in seen if pulse[1] < stuck[0] or pulse[0] > stuck[1]]
             edges += [
@@ -135,10 +139,10 @@ def _pulses_told(
             yield edge
 
 
-def _frayed(draw: Draw, pulses: list[Pulse], end_s: float) -> Iterator[Pulse]:
-    """Pulses of a beam that loses its aim: each begins earlier and ends later, by more and more."""
+def frayed(draw: Draw, pulses: list[Pulse], from_s: float, until_s: float) -> Iterator[Pulse]:
+    """Pulses of a beam that loses its aim between two times: each begins earlier and ends later, by more and more."""
     for start_s, stop_s in pulses:
-        aim = start_s / end_s
+        aim = (start_s - from_s) / (until_s - from_s)
         yield start_s - aim * draw.between(0.0, 0.05), stop_s + aim * draw.between(0.0, 0.1)
         if draw.chance(aim):
             yield stop_s + 0.15, stop_s + 0.15 + draw.between(0.01, 2.0) * aim

@@ -106,7 +106,9 @@ class TestEveryFormat:
     def test_time_running_backwards(self, tmp_path: Path, suffix: str) -> None:
         path = tmp_path / f"backwards{suffix}"
         write(path, TraceHeader(), [Edge(5, 0, 1), Edge(4, 1, 1)])
-        with pytest.raises(TraceError, match=f"{place(suffix, 2)}time runs backwards, from 5 to 4 ns"):
+        # A dump has a line for the time, before its change.
+        at = re.escape(f"{suffix}:15: ") if suffix.startswith(".vcd") else place(suffix, 2)
+        with pytest.raises(TraceError, match=f"{at}time runs backwards, from 5 to 4 ns"):
             read(path)
 
     def test_time_beyond_the_limit(self, tmp_path: Path, suffix: str) -> None:

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from edge.counting import DoorSettings, Passage
-from simulators.people import BeamEdge, simulate
+from simulators.people import BeamEdge, Crossing, simulate
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 WINDOW_NS = 300 * 1_000_000_000
 
+HOUR_NS = 3600 * 1_000_000_000
+
 AT_LEAST = {
     "singles": 0.99,
     "chatter": 0.99,
     "followers": 0.97,
-    "opposite": 0.9,
-    "turn-backs": 0.92,
-    "loiterers": 0.95,
-    "wheels": 0.85,
-    "abreast": 0.87,
-    "busy": 0.9,
+    "opposite": 0.92,
+    "turn-backs": 0.93,
+    "loiterers": 0.97,
+    "wheels": 0.93,
+    "abreast": 0.88,
+    "busy": 0.92,
 }
 """For doors of two hours, most of which they learn in."""
 
 
-def score(core: ModuleType, scenario: str, seed: int, separation_m: float, known: bool = True) -> float:
-    """1 - what was miscounted, over windows and directions, as a share of the true crossings."""
-    door = core.Door(DoorSettings(separation_m if known else None))
-    found: list[Passage] = []
-    difference: Counter[tuple[int, str]] = Counter()
-    crossings = 0
+def edges_and_truth(scenario: str, seed: int, separation_m: float) -> tuple[list[BeamEdge], list[Crossing]]:
+    edges: list[BeamEdge] = []
+    truth: list[Crossing] = []
     for event in simulate(scenario, seed, 0.5 if scenario == "busy" else 2.0, separation_m):
         if isinstance(event, BeamEdge):
-            found += door.feed(*event)
+            edges.append(event)
         else:
-            difference[event.t_ns // WINDOW_NS, event.direction] += event.persons
-            crossings += event.persons
+            truth.append(event)
+    return edges, truth
+
+
+def score(core: ModuleType, scenario: str, seed: int, separation_m: float, door: Any = None, late_ns: int = 0) -> float:
+    """1 - what was miscounted, over windows and directions, as a share of the true crossings.
+
+    By a new door that knows the separation; or by this `door`, to which they come so much later.
+    """
+    door = door or core.Door(DoorSettings(separation_m))
+    edges, truth = edges_and_truth(scenario, seed, separation_m)
+    found = [item for edge in edges for item in door.feed(edge.t_ns + late_ns, edge.line, edge.level)]
+    difference: Counter[tuple[int, str]] = Counter()
+    for crossing in truth:
+        difference[crossing.t_ns // WINDOW_NS, crossing.direction] += crossing.persons
     for passage in found + door.finish():
-        difference[passage.t_ns // WINDOW_NS, passage.direction] -= passage.persons
-    return 1 - sum(abs(count) for count in difference.values()) / crossings
+        if isinstance(passage, Passage):
+            difference[(passage.t_ns - late_ns) // WINDOW_NS, passage.direction] -= passage.persons
+    return 1 - sum(abs(count) for count in difference.values()) / sum(crossing.persons for crossing in truth)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -52,9 +65,22 @@ def test_score(core: ModuleType, scenario: str, seed: int) -> None:
     assert score(core, scenario, seed, 0.12) >= AT_LEAST[scenario]
 
 
+@pytest.mark.parametrize("given_m", [None, 0.20])
 @pytest.mark.parametrize("scenario", AT_LEAST)
-def test_score_where_nobody_measured_the_separation(core: ModuleType, scenario: str) -> None:
-    assert score(core, scenario, 4, 0.12, known=False) >= AT_LEAST[scenario] - 0.05
+def test_a_missing_or_wrong_separation_costs_nothing_after_some_hundred_crossings(
+    core: ModuleType, scenario: str, given_m: float | None
+) -> None:
+    door = core.Door(DoorSettings(given_m))
+    for edge in edges_and_truth("singles", 4, 0.12)[0]:
+        door.feed(*edge)
+    door.finish()
+    assert score(core, scenario, 4, 0.12, door, 3 * HOUR_NS) >= AT_LEAST[scenario] - 0.02
+
+
+@pytest.mark.parametrize("scenario", ["singles", "chatter", "followers", "turn-backs", "loiterers", "wheels", "busy"])
+def test_score_from_the_start_where_nobody_measured_the_separation(core: ModuleType, scenario: str) -> None:
+    """Doors where hardly anybody comes alone are missing: they need a separation, or some time."""
+    assert score(core, scenario, 4, 0.12, core.Door(DoorSettings(None))) >= AT_LEAST[scenario] - 0.05
 
 
 @pytest.mark.parametrize("scenario", ["singles", "followers"])

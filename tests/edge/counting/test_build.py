@@ -82,7 +82,7 @@ def test_without_compiled_modules_the_source_runs(house: Path) -> None:
 
 def test_one_missing_module_is_no_compiled_core(house: Path) -> None:
     needs_compiled()
-    for compiled in house.glob("edge/counting/explain.*.so"):
+    for compiled in house.glob("edge/counting/search.*.so"):
         compiled.unlink()
     assert run(house, "auto").stdout.split() == ["pure", "edge.counting.pure.door"]
 

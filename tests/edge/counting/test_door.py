@@ -109,7 +109,7 @@ def test_how_often_time_is_told_changes_nothing(
     DoorSettings(),
 )
 def test_swapping_the_lines_swaps_the_directions(core: ModuleType, edges: Stream, door: DoorSettings) -> None:
-    other = {"in": "out", "out": "in"}
+    other = {"in": "out", "out": "in", "unknown": "unknown"}
     swapped = passages(one_by_one(core, door, [(t_ns, 1 - line, level) for t_ns, line, level in edges]))
     expected = [replace(found, direction=other[found.direction]) for found in passages(one_by_one(core, door, edges))]
     assert swapped == expected
@@ -157,11 +157,11 @@ def test_a_beam_that_never_clears_grows_no_state(core: ModuleType, stuck: int) -
     sizes = set()
     for step in range(1, 4000):
         live.feed(step * 300 * MS, 1 - stuck, step % 2)
-        sizes.add(max(len(line) for line in live.snapshot()["window"]["falls"]))
-    assert max(sizes) <= 12
+        sizes.add(len(json.dumps(live.snapshot())))
+    assert max(sizes) < 4_000
     assert live.feed(4000 * 300 * MS + 10 * S, 1 - stuck, 0) == []
     live.finish()
-    assert live.snapshot()["window"]["falls"] == [[], []]
+    assert live.snapshot()["window"]["waiting"] == [0, 0]
 
 
 @given(streams(), SETTINGS)
@@ -268,16 +268,17 @@ def test_a_clean_passage_is_told_early(core: ModuleType) -> None:
     live = core.Door(DoorSettings(0.12))
     for edge in [(1000 * MS, 0, 1), (1090 * MS, 1, 1), (1230 * MS, 0, 0), (1320 * MS, 1, 0)]:
         live.feed(*edge)
-    assert len(live.advance(1600 * MS)) == 1
+    # What belongs to a body, such as a pram, follows within 0.42 m: 0.3 s at this speed.
+    assert len(live.advance(1650 * MS)) == 1
 
 
 @pytest.mark.parametrize(
     "snapshot",
     [
         {},
-        {"version": 1},
         {"version": 2},
-        {"version": 2, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
+        {"version": 3},
+        {"version": 3, "separation_m": 0.12, "debounce_ns": 0, "now_ns": 0, "wake_ns": 0, "beams": []},
     ],
 )
 def test_no_snapshot_is_refused(core: ModuleType, snapshot: dict[str, Any]) -> None:

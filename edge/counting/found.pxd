@@ -1,0 +1,23 @@
+cimport cython
+from libc.stdint cimport int64_t
+
+cdef extern from *:
+    const char* FOYER_SOURCE_SHA256
+
+cdef int _ROOM
+
+cdef class Found:
+    cdef int count, room
+    cdef int64_t[::1] t_ns
+    cdef signed char[::1] direction
+    cdef int[::1] persons
+    cdef double[::1] speed_m_s, length_m, confidence, correction, variance
+    cdef list faults
+
+    @cython.locals(at=int)
+    cdef void passage(self, int64_t t_ns, int direction, int persons, double speed_m_s, double length_m, double confidence, int first) except *
+    cdef void _grow(self) except *
+    cpdef void fault(self, object fault) except *
+    @cython.locals(at=int, due=int)
+    cpdef list take(self)
+    cpdef object columns(self)

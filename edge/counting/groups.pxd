@@ -1,0 +1,20 @@
+cimport cython
+
+from edge.counting.search cimport Search
+
+cdef extern from *:
+    const char* FOYER_SOURCE_SHA256
+
+cdef int NOBODY, LINE_MAX, PART, _GROUPS_MAX
+cdef double ARM_M_MAX
+
+cdef class Groups:
+    cdef int count
+    cdef int[::1] chain, number, kind, person, last, arm, wheels, opened, low, high
+
+    @cython.locals(long=int, step=int)
+    cdef void unfold(self, Search search, int place) except *
+    @cython.locals(body=int, number=int, group=int, line=int, kind=int, at=int, theirs=int)
+    cdef void _take(self, Search search, int place) except *
+    @cython.locals(end=int, high0=int, high1=int, apart=bint, group=int)
+    cdef int segment_end(self, int first) except -1

@@ -1,0 +1,127 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
+"""The pulses to explain, as a search sees them: seconds since the first rise, and all edges in the order of time.
+
+Compiled by Cython with the types in `scene.pxd`; the same source runs uncompiled.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from edge.counting.terms import FOREVER_S, LINE_MAX
+
+try:
+    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
+except NameError:
+    SOURCE_SHA256 = ""
+
+_EDGES_MAX = 4 * LINE_MAX
+
+
+class Scene:
+    """Some pulses of both lines. A pulse still open has no fall yet.
+
+    Line 0 is here the line that saw something first, `line0` on the door: swapping the beams swaps the directions and
+    no more. `alike`: both saw just the same. An edge is a bit of a mask; bit n is `edge_pulse[n]`, rising or falling.
+    """
+
+    __slots__ = (
+        "alike",
+        "count",
+        "edge_falls",
+        "edge_pulse",
+        "edges",
+        "fall_bit",
+        "fall_s",
+        "line0",
+        "open",
+        "origin_ns",
+        "rise_bit",
+        "rise_s",
+    )
+
+    def __init__(self) -> None:
+        self.line0 = self.edges = 0
+        self.alike = False
+        self.origin_ns = 0
+        self.count = array("i", [0, 0])
+        self.open = array("i", [-1, -1])
+        """Which pulse of a line is still open; -1 where none is."""
+        self.rise_s = array("d", [0.0]) * (2 * LINE_MAX)
+        self.fall_s = array("d", [0.0]) * (2 * LINE_MAX)
+        self.rise_bit = array("q", [0]) * (2 * LINE_MAX)
+        self.fall_bit = array("q", [0]) * (2 * LINE_MAX)
+        self.edge_pulse = array("i", [0]) * _EDGES_MAX
+        self.edge_falls = array("b", [0]) * _EDGES_MAX
+
+    def take(self, rises: array[int], falls: array[int], waiting: array[int], open0_ns: int, open1_ns: int) -> None:
+        """Look at so many `waiting` pulses of each line, and at those that are open (since when, else -1).
+
+        Pulse k of line l stands at l * LINE_MAX + k; an open one is written behind those that wait.
+        """
+        for line in range(2):
+            opened_ns = open1_ns if line else open0_ns
+            self.open[line] = -1
+            self.count[line] = waiting[line]
+            if opened_ns >= 0:
+                self.open[line] = waiting[line]
+                self.count[line] = waiting[line] + 1
+                rises[line * LINE_MAX + waiting[line]] = opened_ns
+        order = self._compare(rises, falls)
+        self.line0 = 1 if order > 0 else 0
+        self.alike = order == 0
+        if self.line0:
+            self.count[0], self.count[1] = self.count[1], self.count[0]
+            self.open[0], self.open[1] = self.open[1], self.open[0]
+        first0_ns, first1_ns = rises[self.line0 * LINE_MAX], rises[(1 - self.line0) * LINE_MAX]
+        self.origin_ns = first0_ns if self.count[1] == 0 or (self.count[0] and first0_ns < first1_ns) else first1_ns
+        for line in range(2):
+            start, door = line * LINE_MAX, (line ^ self.line0) * LINE_MAX
+            for pulse in range(self.count[line]):
+                self.rise_s[start + pulse] = (rises[door + pulse] - self.origin_ns) * 1e-9
+                self.fall_s[start + pulse] = (falls[door + pulse] - self.origin_ns) * 1e-9
+            if self.open[line] >= 0:
+                self.fall_s[start + self.open[line]] = FOREVER_S
+        self._order()
+
+    def _compare(self, rises: array[int], falls: array[int]) -> int:
+        """Which line's pulses are earlier, edge by edge: -1 line 0's, 1 line 1's; 0 where they are alike."""
+        for pulse in range(max(self.count[0], self.count[1])):
+            if pulse >= self.count[0] or pulse >= self.count[1]:
+                return -1 if pulse < self.count[0] else 1
+            other = LINE_MAX + pulse
+            if rises[pulse] != rises[other]:
+                return -1 if rises[pulse] < rises[other] else 1
+            if self.open[0] == pulse or self.open[1] == pulse:
+                return 0 if self.open[0] == self.open[1] else (-1 if self.open[1] == pulse else 1)
+            if falls[pulse] != falls[other]:
+                return -1 if falls[pulse] < falls[other] else 1
+        return 0
+
+    def _order(self) -> None:
+        """Number the edges of both lines in the order of time; a line's own are in it already."""
+        at0, at1 = 0, 2 * LINE_MAX  # twice the pulse, and one more for its fall
+        end0 = 2 * self.count[0] - (1 if self.open[0] >= 0 else 0)
+        end1 = 2 * LINE_MAX + 2 * self.count[1] - (1 if self.open[1] >= 0 else 0)
+        edge, one = 0, 1
+        while at0 < end0 or at1 < end1:
+            if at1 >= end1 or (at0 < end0 and self._time(at0) <= self._time(at1)):
+                which = at0
+                at0 += 1
+            else:
+                which = at1
+                at1 += 1
+            pulse = which >> 1
+            self.edge_pulse[edge] = pulse
+            self.edge_falls[edge] = which & 1
+            if which & 1:
+                self.fall_bit[pulse] = one << edge
+            else:
+                self.rise_bit[pulse] = one << edge
+                self.fall_bit[pulse] = 0
+            edge += 1
+        self.edges = edge
+
+    def _time(self, which: int) -> float:
+        return self.fall_s[which >> 1] if which & 1 else self.rise_s[which >> 1]

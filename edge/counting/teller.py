@@ -1,0 +1,293 @@
+"""Which explanation is told, and what is learned from it.
+
+Compiled by Cython with the types in `teller.pxd`; the same source runs uncompiled.
+"""
+
+from __future__ import annotations
+
+from array import array
+from math import nan
+from typing import Any
+
+from cython.cimports.libc.math import exp
+
+from edge.counting.model import DoorSettings
+from edge.counting.terms import KEPT, PERSON, RECENT0, RECENT1, WANDERER
+
+from .found import Found
+from .groups import Groups
+from .habits import Habits
+from .recent import Recent
+from .search import Search
+
+try:
+    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
+except NameError:
+    SOURCE_SHA256 = ""
+
+_LIKELY, _LIKELY_LOG = 0.1, -5.0
+_TIE_LOG = -1.4  # about as likely
+_SHORT_M, _LONG_M = 0.15, 0.5
+_WIDTH_NS_MIN = 70_000_000  # of anybody
+_SLOW_M_S, _FAST_M_S = 0.4, 2.8
+_LONG_CHAIR_M = 0.5
+_CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams see only where it came and left
+_CARRY_MAX = 2.0
+_HALF = 0.5
+
+
+class Teller:
+    """Chooses among the hypotheses of a search, tells of their people in `found`, and learns from them."""
+
+    __slots__ = (
+        "carry_in",
+        "carry_out",
+        "chosen",
+        "groups",
+        "habits",
+        "measured",
+        "recent_in",
+        "recent_out",
+        "search",
+        "separation_m",
+        "sure",
+        "told_in",
+        "told_out",
+        "variance_in",
+        "variance_out",
+        "weights",
+    )
+
+    def __init__(self, settings: DoorSettings, habits: Habits, search: Search, groups: Groups) -> None:
+        metres = settings.separation_m
+        self.measured = metres is not None
+        self.separation_m = 0.0 if metres is None else metres
+        self.habits, self.search, self.groups = habits, search, groups
+        self.carry_in = self.carry_out = 0.0
+        """Persons expected but not told yet, because what was likelier was told."""
+        self.told_in = self.told_out = 0.0
+        """The carry of each direction when a passage that way was told last."""
+        self.variance_in = self.variance_out = 0.0
+        """Of the persons since then."""
+        self.recent_in, self.recent_out = Recent(), Recent()
+        self.chosen, self.sure = 0, 0.0
+        self.weights = array("d", [0.0]) * KEPT
+
+    def choose(self, everything: bool) -> None:
+        """The likeliest hypothesis, or of some about as likely the one that keeps totals unbiased; and how sure it is.
+
+        What is expected and not told is carried to the next near-tie.
+        """
+        search, weights = self.search, self.weights
+        best = search.found[0]
+        total = mean0 = mean1 = square0 = square1 = 0.0
+        likely = 0
+        while likely < search.found_count:
+            place = search.found[likely]
+            apart = search.score[place] - search.score[best]
+            if apart <= _LIKELY_LOG:
+                break
+            weights[likely] = weight = exp(apart)
+            total += weight
+            mean0 += weight * search.inward[place]
+            mean1 += weight * search.outward[place]
+            square0 += weight * search.inward[place] * search.inward[place]
+            square1 += weight * search.outward[place] * search.outward[place]
+            likely += 1
+        mean0, mean1 = mean0 / total, mean1 / total
+        self.chosen = best
+        if everything:
+            self._vary(square0 / total - mean0 * mean0, square1 / total - mean1 * mean1)
+            want0 = mean0 + (self.carry_out if search.scene.line0 else self.carry_in)
+            want1 = mean1 + (self.carry_in if search.scene.line0 else self.carry_out)
+            least = -1.0
+            for number in range(likely):
+                place = search.found[number]
+                miss0, miss1 = want0 - search.inward[place], want1 - search.outward[place]
+                tie = search.score[place] - search.score[best] > _TIE_LOG
+                if tie and (least < 0.0 or miss0 * miss0 + miss1 * miss1 < least):
+                    least = miss0 * miss0 + miss1 * miss1
+                    self.chosen = place
+                self.groups.unfold(search, place)
+                for group in range(self.groups.count):
+                    self._learn(group, weights[number] / total)
+            self._carry(want0 - search.inward[self.chosen], want1 - search.outward[self.chosen])
+        sure = 0.0
+        for number in range(likely):
+            place = search.found[number]
+            same = search.inward[place] == search.inward[self.chosen]
+            if same and search.outward[place] == search.outward[self.chosen]:
+                sure += weights[number]
+        self.sure = sure / total
+
+    def _vary(self, variance0: float, variance1: float) -> None:
+        """There is so much more variance each way on the scene's lines."""
+        if self.search.scene.line0:
+            self.variance_in += max(0.0, variance1)
+            self.variance_out += max(0.0, variance0)
+        else:
+            self.variance_in += max(0.0, variance0)
+            self.variance_out += max(0.0, variance1)
+
+    def _carry(self, carry0: float, carry1: float) -> None:
+        if self.search.scene.line0:
+            self.carry_in, self.carry_out = _bounded(carry1), _bounded(carry0)
+        else:
+            self.carry_in, self.carry_out = _bounded(carry0), _bounded(carry1)
+
+    def tell(self, group: int, everything: bool, found: Found, first: int) -> None:
+        """Tell of one group's person, if it is one who passed."""
+        search, groups = self.search, self.groups
+        place = groups.person[group]
+        if place < 0 or search.scene.alike:
+            return
+        if not everything:
+            self._learn(group, 1.0)
+            self._vary(self.sure * (1.0 - self.sure), 0.0)
+        body = search.body[place]
+        direction = search.bodies.direction[body]
+        if direction == 0:
+            if groups.kind[group] == PERSON:
+                raise AssertionError("a person has a direction")
+            return
+        inward = (direction > 0) == (search.scene.line0 == 0)
+        t_ns = search.scene.origin_ns + max(0, int(search.bodies.centre_s[body] * 1e9 + _HALF))
+        sure, speed_m_s, length_m, persons = self.sure, nan, nan, 1
+        if groups.kind[group] == PERSON:
+            recent = self.recent_in if inward else self.recent_out
+            recent.note(search, groups.last[group], search.scene.origin_ns)
+            lag_s, width_s = search.bodies.lag_s[body], search.width_s[place]
+            if self.measured:
+                speed_m_s = self.separation_m / lag_s
+                length_m = speed_m_s * width_s
+            if search.width_sd_s[place] == 0.0:
+                alone = search.outward[self.chosen] == 0 if direction > 0 else search.inward[self.chosen] == 0
+                met = self.habits.meeting_chance(lag_s, width_s) if alone else 0.0
+                persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
+        else:
+            sure *= _WANDERER_CONFIDENCE
+        found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, length_m, _CONFIDENCE_MAX * sure, first)
+
+    def _unseen(self, inward: bool, pair: float, met: float, t_ns: int, found: Found, first: int) -> int:
+        """Whom a body hid, with chances `pair` (abreast) and `met` (coming the other way): how many it stands for.
+
+        Somebody met is told here. Both are told once as many are expected.
+        """
+        same, other = (self.carry_in, self.carry_out) if inward else (self.carry_out, self.carry_in)
+        same, other = same + pair, other + met
+        persons = 1
+        if pair > _LIKELY and same >= _HALF:
+            persons = 2
+            same -= 1.0
+        if met > _LIKELY and other >= _HALF:
+            other -= 1.0
+            found.passage(t_ns, -1 if inward else 1, 1, nan, nan, _CONFIDENCE_MAX * met, first)
+        if inward:
+            self.carry_in, self.carry_out = _bounded(same), _bounded(other)
+            self.variance_in += pair * (1.0 - pair)
+            self.variance_out += met * (1.0 - met)
+        else:
+            self.carry_in, self.carry_out = _bounded(other), _bounded(same)
+            self.variance_in += met * (1.0 - met)
+            self.variance_out += pair * (1.0 - pair)
+        return persons
+
+    def doubt(self, found: Found, number: int) -> None:
+        """Give a passage the carry and the variance that came up that way since the one before."""
+        if found.direction[number] > 0:
+            found.correction[number], found.variance[number] = self.carry_in - self.told_in, self.variance_in
+            self.told_in, self.variance_in = self.carry_in, 0.0
+        else:
+            found.correction[number], found.variance[number] = self.carry_out - self.told_out, self.variance_out
+            self.told_out, self.variance_out = self.carry_out, 0.0
+
+    def _learn(self, group: int, weight: float) -> None:
+        """What this person was like makes the next ones likelier to be so."""
+        search, groups = self.search, self.groups
+        place = groups.person[group]
+        if place < 0:
+            return
+        if groups.kind[group] == WANDERER:
+            self.habits.learn(weight, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+            return
+        wheels = groups.wheels[group] != 0 or search.length_m[place] > _LONG_CHAIR_M
+        met = 0.0
+        if search.width_sd_s[place] == 0.0:
+            met = self.habits.meeting_chance(search.bodies.lag_s[search.body[place]], search.width_s[place])
+        self.habits.learn(
+            weight,
+            search.follows[place],
+            search.abreast[place],
+            search.meets[place],
+            0.0,
+            met,
+            0.0,
+            groups.arm[group],
+            1.0 if wheels else 0.0,
+        )
+
+    def tell_clean(self, rise0: int, rise1: int, fall0: int, fall1: int, found: Found, first: int) -> bool:
+        """Most of a real day: one clean body alone, with whom it hides. False if it is no person's size."""
+        lag_ns = _HALF * abs((rise1 - rise0) + (fall1 - fall0))
+        width_ns = _HALF * ((fall0 - rise0) + (fall1 - rise1))
+        habits, search = self.habits, self.search
+        if width_ns > _WIDTH_NS_MIN:
+            habits.learn_scale(lag_ns * 1e-9, width_ns * 1e-9)
+        speed = habits.separation_m / lag_ns * 1e9
+        if not _SLOW_M_S < speed < _FAST_M_S:
+            return False
+        length_m = width_ns / lag_ns * habits.separation_m
+        if not _SHORT_M < length_m < _LONG_M:
+            return False
+        inward = rise0 < rise1
+        recent, against = (self.recent_in, self.recent_out) if inward else (self.recent_out, self.recent_in)
+        near_shown = recent.show(search, RECENT0, rise0)
+        met_shown = against.show(search, RECENT1, rise0)
+        centre_ns = ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) // 4
+        half_ns = int(_HALF * width_ns)
+        if near_shown and recent.has_wheels:
+            return False
+        follows = abreast = meets = 0.0
+        if near_shown or met_shown:
+            search.separation_m = habits.separation_m
+            search.arrival(
+                centre_ns * 1e-9,
+                width_ns * 1e-9,
+                0.0,
+                lag_ns * 1e-9,
+                RECENT0 if near_shown else -1,
+                RECENT1 if met_shown else -1,
+            )
+            follows, abreast, meets = search.new_follows, search.new_abreast, search.new_meets
+        recent.note_clean(rise0 + centre_ns - half_ns, rise0 + centre_ns + half_ns, lag_ns * 1e-9)
+        pair = habits.pair_chance(length_m)
+        met = habits.meeting_chance(lag_ns * 1e-9, width_ns * 1e-9)
+        habits.learn(1.0, follows, abreast, meets, pair, met, 0.0, 0.0, 0.0)
+        t_ns = rise0 + centre_ns
+        persons = self._unseen(inward, pair, met, t_ns, found, first)
+        speed_m_s, measured_m = nan, nan
+        if self.measured:
+            speed_m_s = self.separation_m / lag_ns * 1e9
+            measured_m = speed_m_s * width_ns * 1e-9
+        sure = _CONFIDENCE_MAX * (pair if persons > 1 else 1.0 - pair)
+        found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, measured_m, sure, first)
+        return True
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "carry": [self.carry_in, self.carry_out, self.told_in, self.told_out],
+            "variance": [self.variance_in, self.variance_out],
+            "recent": [self.recent_in.snapshot(), self.recent_out.snapshot()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `snapshot` gave; raises KeyError, TypeError or ValueError for anything else."""
+        self.carry_in, self.carry_out, self.told_in, self.told_out = state["carry"]
+        self.variance_in, self.variance_out = state["variance"]
+        recent_in, recent_out = state["recent"]
+        self.recent_in.restore(recent_in)
+        self.recent_out.restore(recent_out)
+
+
+def _bounded(carry: float) -> float:
+    return min(_CARRY_MAX, max(-_CARRY_MAX, carry))

@@ -1,0 +1,26 @@
+"""What the modules of the core share: numbers that stand for kinds, sizes of their columns, and a few densities."""
+
+from __future__ import annotations
+
+LINE_MAX = 13
+"""Pulses of one line: those that wait, and one that is still open. Pulse k of line l stands at l * LINE_MAX + k."""
+FOREVER_S = 1e6
+"""When an open pulse falls."""
+
+STRAIGHT, UNSEEN, WANDERER, NOBODY = 1, 2, 3, 4
+"""Kinds of bodies. One that is UNSEEN moves straight, but neither its lag nor its width was seen."""
+PERSON, PART = 1, 2
+"""What a hypothesis makes of a straight body: someone, or what someone has with them. Of others it is their kind."""
+
+KEPT = 8
+"""Hypotheses at each edge."""
+RECENT0, RECENT1 = 0, 1
+"""The places, among them, of who passed last from line 0 to line 1, and of who passed last the other way."""
+
+PERSON_RATE = 0.05
+"""People come so often, per second."""
+JITTER_S = 0.002
+"""Sensors report an edge so late, give or take."""
+MEETING_S = 0.8
+"""Who comes the other way is about within so long."""
+ARM_M_MIN, ARM_M_MAX = 0.02, 0.16
