@@ -7,7 +7,7 @@ BUILD_PACKAGES := gcc libc6-dev python3-dev python3-venv
 TEST_PACKAGES := chromium chromium-driver faketime fonts-dejavu-core influxdb mosquitto nginx-light openssl sigrok-cli strace
 CORE := setup.py $(wildcard edge/counting/*.py edge/counting/*.pxd)
 
-.PHONY: demo test bench lint docs pins clean
+.PHONY: demo test bench faults lint docs pins clean
 
 demo: .make/demo  ## Six simulated hubs, live on http://127.0.0.1:8000 (options: make demo ARGS="--for 20")
 	@$(BIN)/foyer demo $(ARGS)
@@ -23,6 +23,9 @@ lint: .make/test
 
 bench: .make/test  ## Ratios, each measured in one run on this machine
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+faults: .make/test  ## Real processes killed at random moments; what was lost and what is there twice (options: ARGS="--runs 20")
+	@PYTHONPATH=.:tests $(BIN)/python -m faults $(ARGS)
 
 docs: .make/demo  ## Write the files under docs/ that are made from the code
 	@$(BIN)/python -m firmware_cfg.asyncapi docs/wire

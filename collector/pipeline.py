@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest, Verdict
@@ -21,7 +22,7 @@ from collector.live import Live
 from collector.metrics import Metrics
 from collector.ranges import RangeSet
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
-from collector.subscriber import Delivery, Subscriber
+from collector.subscriber import Delivery
 from firmware_cfg.wire import Ack, Address, Fault, Health, Reply, State
 
 BATCH_EVENTS_MAX = 5_000
@@ -31,6 +32,16 @@ TOLD_MAX = 400
 WRITERS = 2
 _BACKOFF_S = (0.1, 5.0)
 _STUCK_S = 30.0
+
+
+class Broker(Protocol):
+    """What a `Subscriber` is to the pipeline."""
+
+    def publish(self, topic: str, payload: bytes) -> None: ...
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None: ...
+
+    def wake(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -122,7 +133,7 @@ class Pipeline:
     """A Handler: judges, stores, acknowledges, answers.
 
     Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most `WRITERS` + 1 batches
-    are judged.
+    are judged. What is held of earlier connections is only what is being stored.
     `say` is told in a sentence when the store cannot take a batch, and "" when it can again; `say_ledger` likewise.
     """
 
@@ -148,10 +159,11 @@ class Pipeline:
         self._says = {"store": say, "ledger": say_ledger}
         self._raw: deque[Delivery] = deque()
         self._open = Batch()
+        self._connection = 0
         self._in_work: deque[Batch] = deque()  # in the order of arrival
         self._condition = threading.Condition()
         self._closing = threading.Event()
-        self._subscriber: Subscriber | None = None
+        self._subscriber: Broker | None = None
         self._troubles = {"store": "", "ledger": ""}
         self.failure: BaseException | None = None
         self.events_stored = 0
@@ -161,11 +173,27 @@ class Pipeline:
             threading.Thread(target=self._main, name=f"store {number}", daemon=True) for number in range(WRITERS)
         ]
 
-    def start(self, subscriber: Subscriber) -> None:
-        """Begin to store; `subscriber` is the one whose handler this is."""
+    def attach(self, subscriber: Broker) -> None:
+        """`subscriber` is the one whose handler this is."""
         self._subscriber = subscriber
+
+    def start(self, subscriber: Broker) -> None:
+        """Attach it and begin to store, in threads of our own."""
+        self.attach(subscriber)
         for thread in self._threads:
             thread.start()
+
+    def attempt(self, number: int = 0) -> bool | None:
+        """In place of writers of our own: try once to store one of the batches in work, in the caller's thread.
+
+        Whether it was stored; None where there is none.
+        """
+        waiting = [batch for batch in self._in_work if not batch.stored]
+        if not waiting:
+            return None
+        batch = waiting[number % len(waiting)]
+        batch.stored = self._persist(batch, lambda _backoff_s: True)
+        return batch.stored
 
     def close(self) -> None:
         """End after what is in work, if the store takes it now. What is not stored is not acknowledged."""
@@ -200,12 +228,20 @@ class Pipeline:
         return {"arrived": len(self._raw), "judged": len(self._open.deliveries), "storing": storing}
 
     def arrived(self, delivery: Delivery) -> None:
+        if delivery.connection != self._connection:
+            self._connection = delivery.connection
+            self._forget_waiting()
         self._raw.append(delivery)
 
     def turn(self) -> None:
         self._settle()
         self._judge()
         self._hand_over()
+
+    def _forget_waiting(self) -> None:
+        """What waits since an earlier connection comes again, from broker or unit; it must not pile up."""
+        self._raw.clear()
+        self._open = Batch()
 
     def _judge(self) -> None:
         now_ns = self._wall_ns()
@@ -258,7 +294,7 @@ class Pipeline:
     def _main(self) -> None:
         try:
             while (batch := self._next()) is not None:
-                if not self._persist(batch):
+                if not self._persist(batch, self._closing.wait):
                     return
                 batch.stored = True
                 del batch  # thousands of events, else held here until the next one comes
@@ -280,8 +316,8 @@ class Pipeline:
                     return None
                 self._condition.wait()
 
-    def _persist(self, batch: Batch) -> bool:
-        """Store and record the batch, however long it takes; False where we are to end before it is done."""
+    def _persist(self, batch: Batch, give_up: Callable[[float], bool]) -> bool:
+        """Store and record the batch, however long it takes; False where `give_up`, asked to wait, says so first."""
 
         def store() -> None:
             if batch.parcels or batch.reports:
@@ -294,9 +330,9 @@ class Pipeline:
             births = [(state.unit, state.session) for state in batch.states if state.state == "online"]
             self._ledger.record(self._wall_ns(), dead=batch.dead, done=batch.done(), births=births)
 
-        return self._insist("store", store) and self._insist("ledger", record)
+        return self._insist("store", store, give_up) and self._insist("ledger", record, give_up)
 
-    def _insist(self, part: str, step: Callable[[], None]) -> bool:
+    def _insist(self, part: str, step: Callable[[], None], give_up: Callable[[float], bool]) -> bool:
         backoff_s = _BACKOFF_S[0]
         while True:
             try:
@@ -308,6 +344,6 @@ class Pipeline:
                 self._troubles[part] = ""
                 self._says[part]("")
                 return True
-            if self._closing.wait(backoff_s):
+            if give_up(backoff_s):
                 return False
             backoff_s = min(2 * backoff_s, _BACKOFF_S[1])
