@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -128,6 +129,7 @@ class InfluxServer:
         except StoreUnavailable:
             raise
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            _let_go(error)
             raise StoreUnavailable(f"store {self.name}: does not answer ({_short(error)})") from error
         if answer.status == _NOT_FOUND:
             self._writer = None  # the server may have been replaced by one of another version
@@ -173,6 +175,7 @@ class InfluxServer:
                     write_precision=WritePrecision.NS,  # type: ignore[arg-type]  # its constants are strings
                 )
             except ApiException as error:
+                _let_go(error)
                 if error.status is None:
                     raise OSError(str(error)) from error
                 return _Answer(error.status, (error.body or "").encode() if isinstance(error.body, str) else error.body)
@@ -201,6 +204,7 @@ class InfluxServer:
         try:
             response = self._pool.request(method, url, body=body, headers=headers, timeout=timeout_s)
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            _let_go(error)
             raise StoreUnavailable(f"store {self.name}: does not answer ({_short(error)})") from error
         return _Answer(response.status, response.data, response.headers.get("X-Influxdb-Version", ""))
 
@@ -234,6 +238,16 @@ class InfluxServer:
     def close(self) -> None:
         self._pool.clear()
         self._close_client()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Of what was to be written: urllib3's frames hold it and their own exception, until the garbage is collected.
+
+    In an outage little else is made, so that this hardly ever is: a collector would grow by a batch with each try.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _reason(answer: _Answer) -> str:

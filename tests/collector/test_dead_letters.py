@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import httpx
 import pytest
 from collector_rig import EPOCH, HUB, UNIT, Make, Unit, event, ready, until
 from collector_samples import T0_NS, parcel, passage
@@ -27,6 +28,7 @@ from collector.letters import retry
 from collector.store import open_store
 from collector.store.base import Parcel, Refused, StoreUnavailable, Tally
 from collector.store.embedded import EmbeddedStore
+from collector.subscriber import RECEIVE_MAX
 from firmware_cfg.load import EXAMPLE_FLEET, load_fleet
 from firmware_cfg.wire import Health
 
@@ -209,13 +211,17 @@ def test_memory_stays_flat_while_influxdb_is_away(mosquitto: Mosquitto, influx: 
             unit.send_soon(*(event(seq, **noise) for seq in range(start, start + 20)))
         unit.publish("events", "{}")  # with the broker, and so is what came before
 
-    def settled_mib(pid: int) -> float:
-        """Once all is there that is let in."""
-        sizes = [0.0, 1.0, resident_mib(pid)]
-        while max(sizes[-3:]) - min(sizes[-3:]) > 0.5:
-            time.sleep(1.0)
+    def queued(port: int) -> float:
+        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        return sum(float(line.split()[1]) for line in metrics.splitlines() if line.startswith("foyer_queue_messages{"))
+
+    def most_mib(pid: int) -> float:
+        """Over longer than the longest pause between two tries to store."""
+        sizes = []
+        for _ in range(30):
+            time.sleep(0.2)
             sizes.append(resident_mib(pid))
-        return sizes[-1]
+        return max(sizes)
 
     with (
         collector_process(mosquitto.url, f"influxdb+{influx.url}/foyer", tmp_path / "process") as process,
@@ -226,10 +232,12 @@ def test_memory_stays_flat_while_influxdb_is_away(mosquitto: Mosquitto, influx: 
         until(lambda: answers(f"http://127.0.0.1:{process.port}/healthz"), "collector")
         influx.stop()
         flood(unit, 1, 1_200)
-        before_mib = settled_mib(pid)
+        wait_until("all that is let in", lambda: queued(process.port) >= RECEIVE_MAX)
+        before_mib = most_mib(pid)
         flood(unit, 24_001, 2_000)
-        grown_mib = settled_mib(pid) - before_mib
+        grown_mib = most_mib(pid) - before_mib
+        assert queued(process.port) == RECEIVE_MAX
         assert unit.done() == set()
         influx.start()
         wait_until("acks", lambda: len(unit.done()) == 64_000)
-    assert grown_mib < 15, f"{grown_mib:.1f} MiB more than the {before_mib:.1f} for 2,000 messages more"
+    assert grown_mib < 10, f"{grown_mib:.1f} MiB more than the {before_mib:.1f} for 2,000 messages more"
