@@ -133,7 +133,7 @@ class Pipeline:
     """A Handler: judges, stores, acknowledges, answers.
 
     Bounded: the broker sends no more than the receive maximum unacknowledged, of which at most `WRITERS` + 1 batches
-    are judged.
+    are judged. What is held of earlier connections is only what is being stored.
     `say` is told in a sentence when the store cannot take a batch, and "" when it can again; `say_ledger` likewise.
     """
 
@@ -159,6 +159,7 @@ class Pipeline:
         self._says = {"store": say, "ledger": say_ledger}
         self._raw: deque[Delivery] = deque()
         self._open = Batch()
+        self._connection = 0
         self._in_work: deque[Batch] = deque()  # in the order of arrival
         self._condition = threading.Condition()
         self._closing = threading.Event()
@@ -227,12 +228,20 @@ class Pipeline:
         return {"arrived": len(self._raw), "judged": len(self._open.deliveries), "storing": storing}
 
     def arrived(self, delivery: Delivery) -> None:
+        if delivery.connection != self._connection:
+            self._connection = delivery.connection
+            self._forget_waiting()
         self._raw.append(delivery)
 
     def turn(self) -> None:
         self._settle()
         self._judge()
         self._hand_over()
+
+    def _forget_waiting(self) -> None:
+        """What waits since an earlier connection comes again, from broker or unit; it must not pile up."""
+        self._raw.clear()
+        self._open = Batch()
 
     def _judge(self) -> None:
         now_ns = self._wall_ns()

@@ -150,8 +150,8 @@ class LiveUnit(FoyerProcess):
         return super().stop()
 
     def walk(self) -> None:
-        """One person, inward, who is through already; people keep their distance."""
-        time.sleep(max(0.0, 0.6 - (time.monotonic() - self._walked_s)))
+        """One person, inward, who is through already; all are alike: close behind one another they were a trolley."""
+        time.sleep(max(0.0, 1.2 - (time.monotonic() - self._walked_s)))
         self._walked_s = time.monotonic()
         now_ns = time.monotonic_ns()
         self.walked_ns.append(time.time_ns() - 230 * NS_PER_MS)

@@ -314,8 +314,13 @@ class CollectorLine:
             self._broker.when_back(self._connect)
             return
         self.number += 1
-        self._connection = Connection(self._broker, self._gone)
-        self._connection.send(lambda: self._broker.subscribe(self), up=True)
+        connection = self._connection = Connection(self._broker, self._gone)
+
+        def subscribed() -> None:
+            if connection.open:  # a broker answers, and learns that nobody is there any more
+                self._broker.subscribe(self)
+
+        connection.send(subscribed, up=True)
 
     def _gone(self) -> None:
         self._connection = None

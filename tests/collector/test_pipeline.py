@@ -9,13 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from collector_rig import EPOCH, UNIT, Unit, event, until
-from pipeline_rig import Rig
+from collector_rig import EPOCH, FLEET, HUB, UNIT, Unit, event, until
+from pipeline_rig import GatedStore, Rig
 from servers import Mosquitto
 
 from collector import pipeline as pipeline_module
+from collector.ingest import Ingest
+from collector.ledger import Ledger
+from collector.live import Live
+from collector.pipeline import Pipeline
 from collector.store.base import Parcel, Refused, Tally
 from collector.store.embedded import EmbeddedStore
+from collector.subscriber import Delivery
 from firmware_cfg.wire import Health
 
 
@@ -94,3 +99,30 @@ def test_acknowledgements_go_only_to_the_connection_that_delivered(mosquitto: Mo
         until(lambda: unit.done() >= {12}, "ack")
         again = [delivery for delivery in rig.delivered if delivery.connection > second]
         assert {json.loads(delivery.payload)["events"][0]["seq"] for delivery in again} <= {11, 12}
+
+
+def test_connections_that_come_and_go_while_the_store_is_away_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """The broker sends all that is not acknowledged again on each; what an earlier one brought is no more held."""
+
+    class Line:
+        def publish(self, *_: object) -> None:
+            raise AssertionError("nothing is stored")
+
+        acknowledge = wake = publish
+
+    store, ledger = GatedStore(tmp_path / "store.db"), Ledger(tmp_path / "state")
+    live = Live(FLEET, time.time_ns)
+    pipeline = Pipeline(Ingest(FLEET), store, ledger, live, wall_ns=time.time_ns, say=lambda _: None)
+    pipeline.attach(Line())
+    batch = {"v": 1, "unit": UNIT, "epoch": EPOCH, "sent_ns": 1, "events": [event(1)]}
+    for connection in range(1, 51):
+        for mid in range(1, 11):
+            topic = f"foyer/v1/{HUB}/{UNIT}/events"
+            payload = json.dumps(batch).encode()
+            pipeline.arrived(Delivery(topic, payload, retained=False, mid=mid, qos=1, connection=connection))
+            pipeline.turn()
+        assert pipeline.attempt() is False
+        assert sum(pipeline.queue.values()) <= 20
+    assert pipeline.queue["storing"] > 0
+    store.close()
+    ledger.close()
