@@ -66,7 +66,8 @@ def test_a_demo_shows_pages_at_once_loses_nothing_and_goes_on_where_it_was(tmp_p
     assert min(told["by_kind"][kind] for kind in ("passage", "room", "cabinet")) > 0
 
     with demo(tmp_path, port, "--hubs", "1") as second:
-        wait_until("the page answers", lambda: get(port, "/api/v1/hubs/armley/live"))
+        # The page answers before the live view is filled from the store: what it does not know yet is unknown.
+        wait_until("the live view is filled", lambda: get(port, "/readyz"))
         before = get(port, "/api/v1/hubs/armley/live")["visits_today"]["value"]
         assert before, "the day so far is there"
         wait_until("somebody comes in", lambda: get(port, "/api/v1/hubs/armley/live")["visits_today"]["value"] > before)
