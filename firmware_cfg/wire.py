@@ -39,7 +39,10 @@ UNIT_ITSELF = "unit"
 
 
 class WireModel(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, extra="ignore", populate_by_name=True)
+    # A unit reads few of these and would pay for all: what nobody reads is not built.
+    model_config = ConfigDict(
+        frozen=True, strict=True, allow_inf_nan=False, extra="ignore", populate_by_name=True, defer_build=True
+    )
 
 
 class _Event(WireModel):
@@ -123,7 +126,7 @@ class Audit(_Event):
 
 
 Event = Annotated[Passage | Counter | Room | Cabinet | Fault | Audit, Field(discriminator="kind")]
-event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 
 
 class _Batch(WireModel):
