@@ -11,19 +11,19 @@ cdef extern from *:
 
 cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX
 cdef int _RISES, _FALLS
-cdef double FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
-cdef double _SLOWEST_M_S, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
+cdef double CHAIR_M, CHAIR_PIECE_M, FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
+cdef double _SLOWEST_M_S, _JOINED, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
 cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _SWAY_S, _SWAYS, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
 cdef class Bodies:
     cdef int count
-    cdef double separation_m, reach_s
+    cdef double separation_m, reach_s, chair_m
     cdef Measure measure
     cdef int[::1] head, following, kind, number, direction, opened, low, high
     cdef int64_t[::1] mask, needs
     cdef double[::1] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain, stay_s
 
-    @cython.locals(edge=int, pulse0=int, pulse1=int, other=int)
+    @cython.locals(lone=bint, edge=int, pulse0=int, pulse1=int, other=int)
     cdef void fill(self, Scene scene, Habits habits, int came) except *
     @cython.locals(body=int, line=int)
     cdef int _add(self, int kind, int edge, int64_t mask, int number) except -2

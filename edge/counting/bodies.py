@@ -16,7 +16,17 @@ from array import array
 
 from cython.cimports.libc.math import log
 
-from edge.counting.terms import FOREVER_S, LINE_MAX, NOBODY, PERSON_RATE, STRAIGHT, UNSEEN, WANDERER
+from edge.counting.terms import (
+    CHAIR_M,
+    CHAIR_PIECE_M,
+    FOREVER_S,
+    LINE_MAX,
+    NOBODY,
+    PERSON_RATE,
+    STRAIGHT,
+    UNSEEN,
+    WANDERER,
+)
 
 from .company import arm_density, arm_shorter, piece_density, piece_shorter
 from .habits import Habits, lag_density, normal
@@ -35,6 +45,7 @@ _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved acro
 _TINY = 1e-12
 _IMPOSSIBLE = 1e-9
 _SLOWEST_M_S = 0.3
+_JOINED = 0.15  # of what people have with them touches them, or another piece of it, where a beam looks
 _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
 
 _NOBODY_RATE = 0.02
@@ -43,7 +54,7 @@ _LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
 _SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
 _WALKS, _SHUFFLE_S = 0.8, 0.03
 _SWAY_S, _SWAYS = 0.2, -6.0  # who wanders seldom leaves both beams, and not for longer
-_TURN_LOG, _TURN_SD = 0.2, 0.9  # who turns takes about a second
+_TURN_LOG, _TURN_SD = 0.3, 0.8  # who turns takes about a second
 _LONE_EDGE = -12.0
 _OPEN_PULSE = -6.0  # what explains it may still come
 _BODY_S = 0.1  # what nobody is shorter than
@@ -64,6 +75,7 @@ class Bodies:
         "alone",
         "arm",
         "centre_s",
+        "chair_m",
         "count",
         "direction",
         "following",
@@ -90,7 +102,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self.count = 0
-        self.separation_m = self.reach_s = 0.0
+        self.separation_m = self.reach_s = self.chair_m = 0.0
         self.measure = Measure()
         self.head = array("i", [-1]) * (4 * LINE_MAX)
         self.following = array("i", [0]) * _BODIES_MAX
@@ -118,6 +130,8 @@ class Bodies:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
         self.separation_m = habits.separation_m
         self.measure.separation_m, self.measure.jitter_s = habits.separation_m, habits.jitter_s
+        lone = scene.count[0] == 1 and scene.count[1] == 1
+        self.chair_m = self.measure.chair_m = CHAIR_M if lone else CHAIR_PIECE_M
         self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
         self.count = 0
         for edge in range(scene.edges):
@@ -280,7 +294,9 @@ class Bodies:
         gain: float = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
         if width_s < lag_s:
             speed = self.separation_m / lag_s
-            gain += log(0.5 + 0.5 * habits.length_density(width_s * speed) * speed * _LOG_RANGE * width_s)
+            gain += log(
+                0.5 + 0.5 * habits.length_density(width_s * speed, lag_s, self.chair_m) * speed * _LOG_RANGE * width_s
+            )
         return gain
 
     def _pair(self, scene: Scene, habits: Habits, pulse0: int, pulse1: int) -> None:
@@ -322,11 +338,12 @@ class Bodies:
             person, arm, piece, alone = measure.fit, 0.0, 0.0, 1.0
         elif bounded:
             length_m = measure.width_s * speed
-            person, arm, piece = habits.shorter(length_m), arm_shorter(length_m), piece_shorter(length_m)
+            person = habits.shorter(length_m)
+            arm, piece = _JOINED * arm_shorter(length_m), _JOINED * piece_shorter(length_m)
             alone = lag_density(measure.lag_s, self.separation_m)
         else:
             length_m, fit = measure.width_s * speed, measure.fit
-            person = habits.length_density(length_m) * speed * fit
+            person = habits.length_density(length_m, measure.lag_s, self.chair_m) * speed * fit
             arm, piece = arm_density(length_m) * speed * measure.loose, piece_density(length_m) * speed * fit
             alone = lag_density(measure.lag_s, self.separation_m)
         if alone * (person + arm + piece) < _IMPOSSIBLE:

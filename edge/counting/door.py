@@ -246,6 +246,7 @@ class Door:
         door = cls(settings, levels, since_ns)
         if before.settings == settings:
             door.window.habits.restore(before.window.habits.snapshot())
+            door.window.habits.recent_ns = since_ns
         door.health.succeed(before.health.snapshot(), since_ns)
         door._noticed()
         door.wake_ns = door.health.deadline_ns

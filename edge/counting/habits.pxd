@@ -1,4 +1,5 @@
 cimport cython
+from libc.stdint cimport int64_t
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
@@ -6,11 +7,13 @@ cdef extern from *:
 cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
 cdef double _BRISK_SHARE, _BRISK_LOG, _BRISK_SD, _SLOW_SHARE, _SLOW_LOG, _SLOW_SD, _ODD_SPEED, _FELLOW_SHARE
 cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_SHARE, _ODD_LENGTH, _CHAIR_SHARE, _LENGTH_M_MIN, _TINY, _DOUBT_LOG
-cdef double _CHAIR_M_MIN, _CHAIR_M_MAX
+cdef double _FOLLOWED, _ALONE_MIN
+cdef double _RECENT_S, _SCALE_SD, _SINGLE_MIN, JITTER_S
+cdef double _CHAIR_M_MIN, _CHAIR_M_MAX, CHAIR_M
 cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_LEAST
 cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
-cdef int _FIRST, _DOUBTED
+cdef int _FIRST, _DOUBTED, _SHARP
 
 @cython.locals(z=double, density=double)
 cpdef double normal(double x, double mean, double sd) except -1
@@ -30,19 +33,32 @@ cdef double _share(double share) except -1
 cdef class Habits:
     cdef public double given_m, jitter_s, separation_m, low_log, lag_log, follow, abreast, opposite, wander, arm, wheel
     cdef readonly int clean
-    cdef readonly double people
+    cdef readonly bint blurred
+    cdef readonly double people, recent
+    cdef public int64_t recent_ns
 
-    @cython.locals(torso=double, more=double, chair=double)
-    cpdef double length_density(self, double length_m) except -1
+    @cython.locals(apart_s=double)
+    cdef void came(self, int64_t t_ns) except *
+    cdef double rate(self) except -1
+
+    @cython.locals(scale=double, rounded=double, spread=double)
+    cdef double _length_sd_m(self, double lag_s) except -1
+    cdef double _chair_density(self, double length_m, double chair_m) except -1
+    cpdef double chair_chance(self, double length_m, double lag_s, double chair_m) except -1
+    @cython.locals(torso=double, more=double)
+    cpdef double length_density(self, double length_m, double lag_s, double chair_m) except -1
     @cython.locals(torso=double)
     cpdef double shorter(self, double length_m) except -1
+    @cython.locals(others=double)
+    cdef double _odds_alone(self, double share, double company) except -1
     @cython.locals(pair=double)
-    cpdef double pair_chance(self, double length_m) except -1
+    cpdef double pair_chance(self, double length_m, double lag_s, double company) except -1
     @cython.locals(ratio_log=double, step=double, pace=double, length_log=double, speed_log=double, apart=double, trust=double, learned=double, metres=double)
     cpdef void learn_scale(self, double lag_s, double width_s) except *
     @cython.locals(by_length=double, by_speed=double, off=bint)
+    cdef double _single(self, double lag_s, double width_s) except -1
     cdef bint _doubted(self) except -1
     @cython.locals(pace=double, first=double)
     cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) except *
     @cython.locals(room_s=double, span_m=double, noise=double, brisk=double, slow=double, hidden=double)
-    cpdef double meeting_chance(self, double lag_s, double width_s) except -1
+    cpdef double meeting_chance(self, double lag_s, double width_s, double company) except -1

@@ -12,7 +12,7 @@ from typing import Any
 
 from cython.cimports.libc.math import erf, exp, log, sqrt
 
-from edge.counting.terms import JITTER_S, MEETING_S
+from edge.counting.terms import CHAIR_M, JITTER_S, MEETING_S
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -29,8 +29,8 @@ _ODD_SPEED = 1e-8
 _FELLOW_SHARE = 0.8
 
 # A body's length; now and then an arm or a bag adds to it, or it sits in a chair.
-_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.042, 0.995
-_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.40, 0.09, 0.005
+_LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE = 0.30, 0.042, 0.999
+_MORE_M, _MORE_SD_M, _MORE_SHARE = 0.42, 0.06, 0.001
 _CHAIR_M_MIN, _CHAIR_M_MAX = 0.35, 1.15
 _CHAIR_SHARE = 0.3  # of wheels that somebody sits in
 _ODD_LENGTH = 1e-3
@@ -44,12 +44,16 @@ _LEARN_LEAST = 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
 _DOUBT_LOG, _DOUBTED = 0.22, 30  # off by so much, after so many bodies
 _LENGTH_TRUST = 0.8
+_SINGLE_MIN = 0.25
+_SCALE_SD, _SHARP = 0.15, 1_000  # of a separation that is not known yet; after so many bodies it is
 _HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
 _STAGGER_SD_M = 0.25
 _ROOM_S_MIN = 0.02
-_MEMORY, _PRIOR_PEOPLE = 0.01, 5.0
+_MEMORY, _PRIOR_PEOPLE = 0.005, 10.0
+_FOLLOWED, _ALONE_MIN = 0.2, 0.4  # of followers are seen together with whom they follow
+_RECENT_S = 300.0
 _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
 
@@ -110,6 +114,7 @@ class Habits:
     __slots__ = (
         "abreast",
         "arm",
+        "blurred",
         "clean",
         "follow",
         "given_m",
@@ -118,6 +123,8 @@ class Habits:
         "low_log",
         "opposite",
         "people",
+        "recent",
+        "recent_ns",
         "separation_m",
         "wander",
         "wheel",
@@ -131,7 +138,11 @@ class Habits:
         self.jitter_s = JITTER_S
         """How far off the time of an edge may be: clocks that tick slowly round it."""
         self.clean = 0
-        self.people = 0.0
+        self.blurred = separation_m is None
+        """Whether lengths are less certain than bodies differ."""
+        self.people = self.recent = 0.0
+        """So many people, and those of late, at `recent_ns`: who came some minutes before counts for less."""
+        self.recent_ns = 0
         self.follow = 0.1
         self.abreast = 0.04
         self.opposite = 0.05
@@ -139,28 +150,51 @@ class Habits:
         self.arm = 0.15
         self.wheel = 0.03
 
-    def length_density(self, length_m: float) -> float:
-        """Of a person's body, per metre."""
+    def length_density(self, length_m: float, lag_s: float, chair_m: float) -> float:
+        """Of a person's body, per metre. `chair_m`: chairs are longer, where no pieces of one are seen apart."""
         if length_m < _LENGTH_M_MIN:
             return _TINY
-        torso = _LENGTH_SHARE * normal(length_m, _LENGTH_M, _LENGTH_SD_M)
+        torso = _LENGTH_SHARE * normal(length_m, _LENGTH_M, self._length_sd_m(lag_s))
         more = _MORE_SHARE * normal(length_m, _MORE_M, _MORE_SD_M)
-        chair = (
-            _CHAIR_SHARE * self.wheel / (_CHAIR_M_MAX - _CHAIR_M_MIN) if _CHAIR_M_MIN < length_m < _CHAIR_M_MAX else 0.0
-        )
-        return torso + more + chair + _ODD_LENGTH
+        return torso + more + self._chair_density(length_m, chair_m) + _ODD_LENGTH
+
+    def _length_sd_m(self, lag_s: float) -> float:
+        """Of bodies' lengths: greater where the clock is slow, and while a separation is only being learned."""
+        if not self.blurred:
+            return _LENGTH_SD_M
+        scale = 0.0 if self.given_m > 0.0 else _SCALE_SD / sqrt(1.0 + self.clean)
+        rounded = (self.jitter_s - JITTER_S) / lag_s
+        spread: float = sqrt(_LENGTH_SD_M * _LENGTH_SD_M + _LENGTH_M * _LENGTH_M * (scale * scale + rounded * rounded))
+        return spread
+
+    def _chair_density(self, length_m: float, chair_m: float) -> float:
+        if not chair_m < length_m < _CHAIR_M_MAX:
+            return 0.0
+        return _CHAIR_SHARE * self.wheel / (_CHAIR_M_MAX - _CHAIR_M_MIN)
+
+    def chair_chance(self, length_m: float, lag_s: float, chair_m: float) -> float:
+        """The probability that a person's body of that length sits in a chair."""
+        return self._chair_density(length_m, chair_m) / self.length_density(length_m, lag_s, chair_m)
 
     def shorter(self, length_m: float) -> float:
         """The probability that a person's body is shorter."""
         torso = _LENGTH_SHARE * below(length_m, _LENGTH_M, _LENGTH_SD_M)
         return torso + _MORE_SHARE * below(length_m, _MORE_M, _MORE_SD_M) + _TINY
 
-    def pair_chance(self, length_m: float) -> float:
-        """The probability that what looks like one body of that length is two people abreast."""
-        pair = self.abreast / (1.0 - self.abreast) * pair_length_density(length_m)
-        return pair / (pair + self.length_density(length_m))
+    def _odds_alone(self, share: float, company: float) -> float:
+        """The odds of a kind of company that is not seen: where no other is, against those alone and nothing else."""
+        others = self.abreast + self.opposite - share + _FOLLOWED * self.follow + self.wander + self.wheel
+        return share / (1.0 - share) / max(_ALONE_MIN, 1.0 - (1.0 - company) * others)
 
-    def meeting_chance(self, lag_s: float, width_s: float) -> float:
+    def pair_chance(self, length_m: float, lag_s: float, company: float) -> float:
+        """The probability that what looks like one body of that length is two people abreast.
+
+        `company` is the probability that they are seen to be in that of somebody else.
+        """
+        pair = self._odds_alone(self.abreast, company) * pair_length_density(length_m)
+        return pair / (pair + self.length_density(length_m, lag_s, CHAIR_M))
+
+    def meeting_chance(self, lag_s: float, width_s: float, company: float) -> float:
         """The probability that somebody who came the other way was hidden by a body of that lag and width.
 
         They blocked neither beam before that body did, nor after it: they were faster than it by more than a half.
@@ -172,18 +206,31 @@ class Habits:
         noise = (_LENGTH_SD_M / span_m) ** 2
         brisk = _room_left(room_s, span_m, _BRISK_LOG, sqrt(_BRISK_SD * _BRISK_SD + noise))
         slow = _room_left(room_s, span_m, _SLOW_LOG, sqrt(_SLOW_SD * _SLOW_SD + noise))
-        hidden = self.opposite / (1.0 - self.opposite) * (_BRISK_SHARE * brisk + _SLOW_SHARE * slow) / MEETING_S
+        hidden = self._odds_alone(self.opposite, company) * (_BRISK_SHARE * brisk + _SLOW_SHARE * slow) / MEETING_S
         return hidden / (1.0 + hidden)
+
+    def came(self, t_ns: int) -> None:
+        """One more person passed, at `t_ns`."""
+        apart_s = (t_ns - self.recent_ns) * 1e-9
+        if apart_s > 0.0:
+            self.recent *= exp(-apart_s / _RECENT_S)
+            self.recent_ns = t_ns
+        self.recent += 1.0
+
+    def rate(self) -> float:
+        """So many people pass each way per second, of late."""
+        return _HALF * self.recent / _RECENT_S
 
     def learn_scale(self, lag_s: float, width_s: float) -> None:
         """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
         ratio_log = log(width_s / lag_s)
         self.clean = min(self.clean + 1, 1_000_000)
+        self.blurred = self.jitter_s > JITTER_S or (self.given_m == 0.0 and self.clean < _SHARP)
         pace = max(_LEARN_LEAST, 0.6 / self.clean)
         if self.clean <= _FIRST:
             step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
         else:
-            step = pace * (_LOW_SHARE - (1.0 if ratio_log < self.low_log else 0.0))
+            step = pace * (_LOW_SHARE * self._single(lag_s, width_s) if ratio_log > self.low_log else _LOW_SHARE - 1.0)
         self.low_log += step
         self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
         length_log, speed_log = log(_LOW_LENGTH_M) - self.low_log, self.lag_log + log(_USUAL_M_S)
@@ -193,6 +240,12 @@ class Habits:
         learned = exp(trust * length_log + (1.0 - trust) * speed_log)
         metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
         self.separation_m = metres if self.given_m == 0.0 or self._doubted() else self.given_m
+
+    def _single(self, lag_s: float, width_s: float) -> float:
+        """How much a long body says of a separation: two abreast would make it seem shorter."""
+        if self.given_m > 0.0:
+            return 1.0
+        return max(_SINGLE_MIN, 1.0 - self.pair_chance(width_s / lag_s * self.separation_m, lag_s, 0.0))
 
     def _doubted(self) -> bool:
         """Whether what was measured is wrong: people would be too long and too fast, or too short and too slow.
@@ -224,7 +277,7 @@ class Habits:
         `weight` is how likely it is that there was that person.
         """
         self.people = min(self.people + weight, 1e6)
-        pace = weight * max(_MEMORY, 1.0 / (self.people + _PRIOR_PEOPLE))
+        pace = weight * max(_MEMORY, 2.0 / (self.people + _PRIOR_PEOPLE))
         first = max(0.0, 1.0 - follows - abreast - meets)
         self.follow = _share(self.follow + pace * (follows - first * self.follow))
         self.abreast = _share(self.abreast + pace * (abreast + pair - first * self.abreast))
@@ -244,7 +297,9 @@ class Habits:
         self.low_log = state["low_log"]
         self.lag_log = state["lag_log"]
         self.clean = state["clean"]
+        self.blurred = state["blurred"]
         self.people = state["people"]
+        self.recent, self.recent_ns = state["recent"], state["recent_ns"]
         self.follow = state["follow"]
         self.abreast = state["abreast"]
         self.opposite = state["opposite"]

@@ -10,7 +10,7 @@ cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRS
 cdef double _LAG_S_MIN, _CHANGE_SD, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _SPEED_LOG_MIN, _SPEED_LOG_STEP, _USUAL_M
 
 cdef class Measure:
-    cdef double separation_m, jitter_s, fit, loose, lag_s, width_s, centre_s
+    cdef double separation_m, jitter_s, chair_m, fit, loose, lag_s, width_s, centre_s
 
     @cython.locals(rise_lag=double, fall_lag=double, width0=double, width1=double, possible=bint)
     cdef int take(self, Habits habits, double rise0, double fall0, double rise1, double fall1, int seen) except -1

@@ -34,10 +34,10 @@ class Measure:
     `loose` is the same for an arm, which swings.
     """
 
-    __slots__ = ("centre_s", "fit", "jitter_s", "lag_s", "loose", "separation_m", "width_s")
+    __slots__ = ("centre_s", "chair_m", "fit", "jitter_s", "lag_s", "loose", "separation_m", "width_s")
 
     def __init__(self) -> None:
-        self.separation_m = self.jitter_s = 0.0
+        self.separation_m = self.jitter_s = self.chair_m = 0.0
         self.fit = self.loose = self.lag_s = self.width_s = self.centre_s = 0.0
 
     def take(self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> int:
@@ -114,7 +114,12 @@ class Measure:
             width = total - sign * lag
             if width <= 0.0 or width > width_max or lag < lag_min:
                 continue
-            density = lag * lag_density(lag, self.separation_m) * habits.length_density(width * speed) * speed
+            density = (
+                lag
+                * lag_density(lag, self.separation_m)
+                * habits.length_density(width * speed, lag, self.chair_m)
+                * speed
+            )
             sum_density += density
             if density > best:
                 best = density

@@ -12,7 +12,7 @@ from typing import Any
 from cython.cimports.libc.math import exp
 
 from edge.counting.model import DoorSettings
-from edge.counting.terms import KEPT, PERSON, RECENT0, RECENT1, WANDERER
+from edge.counting.terms import KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
 
 from .found import Found
 from .groups import Groups
@@ -30,9 +30,10 @@ _TIE_LOG = -1.4  # about as likely
 _SHORT_M, _LONG_M = 0.15, 0.5
 _WIDTH_NS_MIN = 70_000_000  # of anybody
 _SLOW_M_S, _FAST_M_S = 0.4, 2.8
-_LONG_CHAIR_M = 0.5
 _CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams see only where it came and left
 _CARRY_MAX = 2.0
+_PASSING_S, _WAITING_S = 0.25, 3.0
+_OFTEN_MET, _MET_M_S = 0.1, 2.0
 _HALF = 0.5
 
 
@@ -131,15 +132,20 @@ class Teller:
 
     def _carry(self, carry0: float, carry1: float) -> None:
         if self.search.scene.line0:
-            self.carry_in, self.carry_out = _bounded(carry1), _bounded(carry0)
+            self.carry_in, self.carry_out = carry1, carry0
         else:
-            self.carry_in, self.carry_out = _bounded(carry0), _bounded(carry1)
+            self.carry_in, self.carry_out = carry0, carry1
+        self._bound()
 
     def tell(self, group: int, everything: bool, found: Found, first: int) -> None:
         """Tell of one group's person, if it is one who passed."""
         search, groups = self.search, self.groups
         place = groups.person[group]
-        if place < 0 or search.scene.alike:
+        if search.scene.alike:
+            return
+        if everything:
+            self._shadow(group, found, first)
+        if place < 0:
             return
         if not everything:
             self._learn(group, 1.0)
@@ -150,6 +156,7 @@ class Teller:
             if groups.kind[group] == PERSON:
                 raise AssertionError("a person has a direction")
             return
+        self.habits.came(search.scene.origin_ns)
         inward = (direction > 0) == (search.scene.line0 == 0)
         t_ns = search.scene.origin_ns + max(0, int(search.bodies.centre_s[body] * 1e9 + _HALF))
         sure, speed_m_s, length_m, persons = self.sure, nan, nan, 1
@@ -162,11 +169,42 @@ class Teller:
                 length_m = speed_m_s * width_s
             if search.width_sd_s[place] == 0.0:
                 alone = search.outward[self.chosen] == 0 if direction > 0 else search.inward[self.chosen] == 0
-                met = self.habits.meeting_chance(lag_s, width_s) if alone else 0.0
+                met = self.habits.meeting_chance(lag_s, width_s, 0.0) if alone else 0.0
                 persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
         else:
             sure *= _WANDERER_CONFIDENCE
         found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, length_m, _CONFIDENCE_MAX * sure, first)
+
+    def _shadow(self, group: int, found: Found, first: int) -> None:
+        """Whom somebody hid who turned in the door, either way; people wait for those who take longer."""
+        scene, groups = self.search.scene, self.groups
+        high0, high1 = groups.high[2 * group], groups.high[2 * group + 1]
+        if groups.kind[group] != WANDERER or high0 == 0 or high1 == 0:
+            return
+        from_s = max(scene.rise_s[groups.low[2 * group]], scene.rise_s[LINE_MAX + groups.low[2 * group + 1]])
+        until_s = min(scene.fall_s[high0 - 1], scene.fall_s[LINE_MAX + high1 - 1])
+        behind_s = until_s - from_s - _PASSING_S
+        if not 0.0 < behind_s < _WAITING_S:
+            return
+        hidden = self.habits.rate() * behind_s
+        t_ns = scene.origin_ns + int(_HALF * (from_s + until_s) * 1e9)
+        self.variance_in += hidden
+        self.variance_out += hidden
+        self.carry_in, self.carry_out = self.carry_in + hidden, self.carry_out + hidden
+        if hidden > _LIKELY and self.carry_in >= _HALF:
+            self.carry_in -= 1.0
+            found.passage(t_ns, 1, 1, nan, nan, _CONFIDENCE_MAX * min(1.0, hidden), first)
+        if hidden > _LIKELY and self.carry_out >= _HALF:
+            self.carry_out -= 1.0
+            found.passage(t_ns, -1, 1, nan, nan, _CONFIDENCE_MAX * min(1.0, hidden), first)
+        self._bound()
+
+    def _bound(self) -> None:
+        """What is beyond the bounds of a carry is not told any more; it is in the corrections alone."""
+        carry_in, carry_out = _bounded(self.carry_in), _bounded(self.carry_out)
+        self.told_in -= self.carry_in - carry_in
+        self.told_out -= self.carry_out - carry_out
+        self.carry_in, self.carry_out = carry_in, carry_out
 
     def _unseen(self, inward: bool, pair: float, met: float, t_ns: int, found: Found, first: int) -> int:
         """Whom a body hid, with chances `pair` (abreast) and `met` (coming the other way): how many it stands for.
@@ -183,13 +221,14 @@ class Teller:
             other -= 1.0
             found.passage(t_ns, -1 if inward else 1, 1, nan, nan, _CONFIDENCE_MAX * met, first)
         if inward:
-            self.carry_in, self.carry_out = _bounded(same), _bounded(other)
+            self.carry_in, self.carry_out = same, other
             self.variance_in += pair * (1.0 - pair)
             self.variance_out += met * (1.0 - met)
         else:
-            self.carry_in, self.carry_out = _bounded(other), _bounded(same)
+            self.carry_in, self.carry_out = other, same
             self.variance_in += met * (1.0 - met)
             self.variance_out += pair * (1.0 - pair)
+        self._bound()
         return persons
 
     def doubt(self, found: Found, number: int) -> None:
@@ -210,10 +249,16 @@ class Teller:
         if groups.kind[group] == WANDERER:
             self.habits.learn(weight, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
             return
-        wheels = groups.wheels[group] != 0 or search.length_m[place] > _LONG_CHAIR_M
+        wheels = (
+            1.0
+            if groups.wheels[group]
+            else self.habits.chair_chance(search.length_m[place], search.lag_s[place], search.bodies.chair_m)
+        )
         met = 0.0
         if search.width_sd_s[place] == 0.0:
-            met = self.habits.meeting_chance(search.bodies.lag_s[search.body[place]], search.width_s[place])
+            company = search.follows[place] + search.abreast[place] + search.meets[place]
+            lag_s = search.bodies.lag_s[search.body[place]]
+            met = self.habits.meeting_chance(lag_s, search.width_s[place], company)
         self.habits.learn(
             weight,
             search.follows[place],
@@ -223,7 +268,7 @@ class Teller:
             met,
             0.0,
             groups.arm[group],
-            1.0 if wheels else 0.0,
+            wheels,
         )
 
     def tell_clean(self, rise0: int, rise1: int, fall0: int, fall1: int, found: Found, first: int) -> bool:
@@ -239,6 +284,10 @@ class Teller:
         length_m = width_ns / lag_ns * habits.separation_m
         if not _SHORT_M < length_m < _LONG_M:
             return False
+        if habits.opposite > _OFTEN_MET and speed * (length_m + habits.separation_m) < _MET_M_S * (
+            length_m - habits.separation_m
+        ):
+            return False  # two who meet look just so where each makes two of the edges
         inward = rise0 < rise1
         recent, against = (self.recent_in, self.recent_out) if inward else (self.recent_out, self.recent_in)
         near_shown = recent.show(search, RECENT0, rise0)
@@ -260,8 +309,10 @@ class Teller:
             )
             follows, abreast, meets = search.new_follows, search.new_abreast, search.new_meets
         recent.note_clean(rise0 + centre_ns - half_ns, rise0 + centre_ns + half_ns, lag_ns * 1e-9)
-        pair = habits.pair_chance(length_m)
-        met = habits.meeting_chance(lag_ns * 1e-9, width_ns * 1e-9)
+        company = follows + abreast + meets
+        pair = habits.pair_chance(length_m, lag_ns * 1e-9, company)
+        met = habits.meeting_chance(lag_ns * 1e-9, width_ns * 1e-9, company)
+        habits.came(rise0)
         habits.learn(1.0, follows, abreast, meets, pair, met, 0.0, 0.0, 0.0)
         t_ns = rise0 + centre_ns
         persons = self._unseen(inward, pair, met, t_ns, found, first)

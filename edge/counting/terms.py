@@ -23,4 +23,6 @@ JITTER_S = 0.002
 """Sensors report an edge so late, give or take."""
 MEETING_S = 0.8
 """Who comes the other way is about within so long."""
+CHAIR_M, CHAIR_PIECE_M = 0.7, 0.35
+"""Wheelchairs are longer, and so are the pieces of one that hold somebody."""
 ARM_M_MIN, ARM_M_MAX = 0.02, 0.16
