@@ -149,13 +149,40 @@ def simulate_faults(
     ] = None,
 ) -> None:
     """Fail beams at simulated hubs: how soon the core says so, and how often it does where nothing is wrong."""
-    from simulators import fault_score
+    from simulators import fault_score, report
 
     tasks = fault_score.tasks_of(case or [], separation_m or [], seeds, first_seed)
-    told = list(fault_score.table(fault_score.run(tasks, jobs)))
+    told = list(fault_score.table(report.in_processes(fault_score.judge, tasks, jobs)))
     print("\n".join(told))
     if output is not None:
-        fault_score.renew(output, told, sys.argv[1:])
+        report.renew(output, "the faults", told, sys.argv[1:])
+
+
+@simulate.command("totals")
+def simulate_totals(
+    days_of: Annotated[
+        list[str] | None,
+        typer.Option(help="hub, or a scenario; may be repeated. All if not given.", show_default=False),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many doors of each kind: a hub's for 20 days.", min=1)] = 10,
+    first_seed: Annotated[int, typer.Option(help="Below 1000 to work on; from there on to publish.")] = 1000,
+    separation_m: Annotated[
+        list[float] | None,
+        typer.Option(help="Metres between the beams; may be repeated. 0.08, 0.12, 0.30 and 0.60 if not given."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A Markdown file whose tables to renew.", show_default=False)
+    ] = None,
+) -> None:
+    """Count simulated days: how far off their totals are, and how many lie within their own interval."""
+    from simulators import report, total_score
+
+    tasks = total_score.tasks_of(days_of or [], separation_m or [], seeds, first_seed)
+    told = list(total_score.table(report.in_processes(total_score.judge, tasks, jobs)))
+    print("\n".join(told))
+    if output is not None:
+        report.renew(output, "the totals", told, sys.argv[1:])
 
 
 @collector_app.callback(invoke_without_command=True)

@@ -10,6 +10,7 @@ from collector.answers import PeopleInside
 from collector.occupancy import Move, Occupancy, Past
 from collector.store.base import QUARTER_NS, Coverage, Quarter
 from collector.unit_now import UnitNow
+from firmware_cfg.doubt import doubt
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import to_rfc3339
 from firmware_cfg.wire import Counter, Health, Passage
@@ -59,8 +60,8 @@ class InsideNow:
             if door is not None:
                 visits, exits = split(quarter.t_ns, quarter.count)
                 at_ns = quarter.t_ns + QUARTER_NS - 1
-                doubt = visits.variance + exits.variance
-                counts.append(Move(at_ns, "", 0, door, visits.value, exits.value, doubt))
+                both = visits.variance + exits.variance
+                counts.append(Move(at_ns, "", 0, door, visits.value, exits.value, both))
         return Occupancy.study(self._hub, counts, self._minutes(coverage), end_ns)
 
     def begin(self, past: Past) -> None:
@@ -114,8 +115,7 @@ def _move(epoch: str, door: int, event: Passage | Counter) -> Move:
     if event.kind == "counter":
         return Move(event.t_ns, epoch, event.seq, door, event.in_, event.out)
     persons = float(event.persons)
-    doubt = persons**2 * event.confidence * (1 - event.confidence)
     if event.direction == "unknown":
         return Move(event.t_ns, epoch, event.seq, door, persons / 2, persons / 2, persons)
     way = (persons, 0.0) if event.direction == "in" else (0.0, persons)
-    return Move(event.t_ns, epoch, event.seq, door, *way, doubt)
+    return Move(event.t_ns, epoch, event.seq, door, *way, doubt(event.persons, event.confidence))

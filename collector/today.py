@@ -10,6 +10,7 @@ from collector.analysis.footfall import Sum, split, unknown_total
 from collector.answers import Difference, EntranceLive, ReferenceCount, SensorCount, Total
 from collector.ranges import RangeSet
 from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, minutes_between
+from firmware_cfg.doubt import doubt
 from firmware_cfg.schema import Hub, Sensor
 from firmware_cfg.wire import Counter, Health, Passage, Role
 
@@ -165,7 +166,7 @@ def _count(event: Passage | Counter, count: Count) -> None:
         count.out += event.out
         return
     persons = event.persons
-    variance = persons**2 * event.confidence * (1 - event.confidence)
+    variance = doubt(persons, event.confidence)
     if event.direction == "in":
         count.in_ += persons
         count.variance_in += variance

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from multiprocessing import Pool
-from pathlib import Path
 from statistics import median
 
 from edge.counting import Door, DoorSettings, Fault, Passage
@@ -120,17 +117,6 @@ def tasks_of(cases: list[str], separations_m: list[float], seeds: int, first_see
     return [Task(name, metres, seed) for name, metres, seed in every]
 
 
-def run(tasks: list[Task], jobs: int) -> list[Outcome]:
-    """In so many processes, with progress on stderr; the same outcomes in the same order whatever `jobs`."""
-    outcomes = []
-    with Pool(jobs) as pool:
-        for done, outcome in enumerate(pool.imap(judge, tasks), start=1):
-            outcomes.append(outcome)
-            if done * 20 // len(tasks) != (done - 1) * 20 // len(tasks):
-                print(f"{done} of {len(tasks)} doors", file=sys.stderr, flush=True)
-    return outcomes
-
-
 def table(outcomes: list[Outcome]) -> Iterator[str]:
     """Markdown: what was raised of what failed, and then what was raised of nothing."""
     groups: dict[tuple[str, float], list[Outcome]] = {}
@@ -181,20 +167,3 @@ def _span(hours: float) -> str:
     if abs(hours) < 0.1:  # noqa: PLR2004 - six minutes
         return f"{hours * _HOUR_S:.0f} s"
     return f"{hours:.1f} h" if hours < 24 else f"{hours / 24:.1f} days"  # noqa: PLR2004 - a day
-
-
-_BEGIN, _END = "<!-- the faults -->", "<!-- the faults end -->"
-
-
-def renew(path: Path, told: list[str], arguments: list[str]) -> None:
-    """Put the tables and the command that made them between the marks in a file; raises ConfigError."""
-    try:
-        before, rest = path.read_text(encoding="utf-8").split(_BEGIN)
-        after = rest.split(_END)[1]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, IndexError) as error:
-        raise ConfigError(f"{path}: expected once each, on lines of their own: {_BEGIN} and {_END}") from error
-    command = f"```\nfoyer {' '.join(arguments)}\n```"
-    lines = "\n".join(told)
-    path.write_text(f"{before}{_BEGIN}\n{command}\n\n{lines}\n{_END}{after}", encoding="utf-8")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from collector.answers import Total
 from collector.store.base import QUARTER_NS, Count
-
-Z_95 = 1.959964
-"""Standard deviations on either side that hold 95 % of a normal distribution."""
+from firmware_cfg.doubt import interval
 
 
 @dataclass(slots=True)
@@ -24,13 +21,8 @@ class Sum:
         self.variance += other.variance
 
     def total(self, completeness: float) -> Total:
-        margin = Z_95 * math.sqrt(self.variance)
-        return Total(
-            value=self.value,
-            low=max(0, math.floor(self.value - margin)),
-            high=math.ceil(self.value + margin),
-            completeness=completeness,
-        )
+        low, high = interval(self.value, self.variance)
+        return Total(value=self.value, low=low, high=high, completeness=completeness)
 
 
 def unknown_total() -> Total:

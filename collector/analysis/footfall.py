@@ -10,14 +10,14 @@ from itertools import pairwise
 
 from collector.analysis import overlay
 from collector.analysis.buckets import edges, local_rfc3339
-from collector.analysis.counts import Z_95, Sum, split, unknown_total
+from collector.analysis.counts import Sum, split, unknown_total
 from collector.answers import Bucket, Footfall, FootfallBucket, Lineage, Total
 from collector.corrections import Version
 from collector.store.base import MINUTE_NS, QUARTER_MINUTES, Coverage, Quarter, Store
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 
-__all__ = ["BUCKETS_MAX", "Z_95", "Sum", "counting_sensors", "footfall", "split", "unknown_total"]
+__all__ = ["BUCKETS_MAX", "Sum", "counting_sensors", "footfall", "split", "unknown_total"]
 
 BUCKETS_MAX = 10_000
 

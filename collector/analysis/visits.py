@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from collector.analysis.buckets import edges, local_date, local_rfc3339, midnight_ns
-from collector.analysis.footfall import BUCKETS_MAX, Z_95, counting_sensors, unknown_total
+from collector.analysis.footfall import BUCKETS_MAX, counting_sensors, unknown_total
 from collector.answers import Lineage, Total
 from collector.store.base import ALL_HUBS, MINUTE_NS, Rollup, Store
+from firmware_cfg.doubt import interval
 from firmware_cfg.load import Fleet
 from firmware_cfg.times import NS_PER_S
 
@@ -32,7 +32,7 @@ class Totals(BaseModel):
 
     def add(self, value: int, variance: float, completeness: float | None) -> None:
         """`completeness` None: a gap."""
-        low, high = _interval(value, variance)
+        low, high = interval(value, variance)
         gap = completeness is None
         self.value.append(None if gap else value)
         self.low.append(None if gap else low)
@@ -272,7 +272,7 @@ def _visits(rollups: Iterable[Rollup], possible_minutes: float) -> Total:
     completeness = _completeness(minutes, possible_minutes)
     if completeness is None:
         return unknown_total()
-    low, high = _interval(value, variance)
+    low, high = interval(value, variance)
     return Total(value=value, low=low, high=high, completeness=completeness)
 
 
@@ -300,13 +300,6 @@ def _completeness(minutes: int, possible_minutes: float) -> float | None:
     if not minutes:
         return None
     return min(1.0, round(minutes / possible_minutes, 4)) if possible_minutes else 0.0
-
-
-def _interval(value: int, variance: float) -> tuple[int, int]:
-    if not variance:
-        return value, value
-    margin = Z_95 * math.sqrt(variance)
-    return max(0, math.floor(value - margin)), math.ceil(value + margin)
 
 
 def _stretch(start: str, end: str) -> str:

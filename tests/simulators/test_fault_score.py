@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from firmware_cfg.errors import ConfigError
-from simulators.fault_score import CASES, HEALTHY, Outcome, Task, judge, renew, run, table, tasks_of
+from simulators.fault_score import CASES, HEALTHY, Outcome, Task, judge, table, tasks_of
 from simulators.people import SCENARIOS, BeamEdge
 from simulators.people.hub import DAY_S, Failure, hub_days
+from simulators.report import in_processes
 
 ROOT = Path(__file__).parents[2]
 S = 1_000_000_000
@@ -26,7 +27,7 @@ def test_each_case_is_a_scenario_with_a_fault_of_its_own() -> None:
 
 def test_a_stuck_beam_is_told_after_a_minute_and_over_when_it_is_clear() -> None:
     tasks = [Task("stuck-beam", 0.12, seed) for seed in (1, 2)]
-    first, second = run(tasks, 2)
+    first, second = in_processes(judge, tasks, 2)
     assert first == judge(tasks[0])
     for outcome in (first, second):
         ((after_ns, _),) = outcome.raised[:1]
@@ -69,18 +70,6 @@ def test_unknown_cases_are_refused() -> None:
     with pytest.raises(ConfigError, match="expected one of stuck-beam"):
         tasks_of(["flood"], [], 1, 1)
     assert len(tasks_of([], [], 2, 1)) == len(CASES) * 2 * 2
-
-
-def test_renew_keeps_what_is_around_the_tables(tmp_path: Path) -> None:
-    path = tmp_path / "accuracy.md"
-    path.write_text("before\n<!-- the faults -->\nold\n<!-- the faults end -->\nafter\n")
-    renew(path, ["| a |"], ["simulate", "faults"])
-    assert path.read_text() == (
-        "before\n<!-- the faults -->\n```\nfoyer simulate faults\n```\n\n| a |\n<!-- the faults end -->\nafter\n"
-    )
-    path.write_text("no marks")
-    with pytest.raises(ConfigError, match="expected once each"):
-        renew(path, [], [])
 
 
 def test_command_line() -> None:
