@@ -36,7 +36,7 @@ except NameError:
 
 _FOREVER_NS = FOREVER_NS
 _T_NS_LIMIT = T_NS_LIMIT
-_SNAPSHOT_VERSION = 3
+_SNAPSHOT_VERSION = 4
 
 
 class Door:
