@@ -33,7 +33,9 @@ extensions = cythonize(
             depends=sources,
             define_macros=[("FOYER_SOURCE_SHA256", f'"{core["source_sha256"](HERE / "edge/counting")}"')],
             # Fused multiply-adds would let the compiled core differ from the pure one in the last bit.
-            extra_compile_args=[] if sys.platform == "win32" else ["-ffp-contract=off"],
+            extra_compile_args=[] if sys.platform == "win32" else ["-ffp-contract=off", "-fno-math-errno"],
+            # Without it the linker takes the exp, log and log1p of an older interface, which check every argument.
+            libraries=[] if sys.platform == "win32" else ["m"],
         )
         for name in core["MODULES"]
     ],

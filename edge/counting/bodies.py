@@ -1,5 +1,4 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
-# The columns are as long as their bounds, which the pure build checks in every test.
+# cython: cdivision=True
 """All that may have made some edges of the waiting pulses, whoever made the others.
 
 Compiled by Cython with the types in `bodies.pxd`; the same source runs uncompiled.
@@ -14,6 +13,7 @@ from __future__ import annotations
 
 from array import array
 
+from cython import compiled
 from cython.cimports.libc.math import log
 
 from edge.counting.terms import (
@@ -68,7 +68,7 @@ class Bodies:
     pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
     (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
     and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
-    all others `gain` is the logarithm of the density of its edges.
+    all others `gain` is the logarithm of the density of its edges. `most…`: what a search makes of it, at most.
     """
 
     __slots__ = (
@@ -87,6 +87,9 @@ class Bodies:
         "low",
         "mask",
         "measure",
+        "most",
+        "most_far",
+        "most_joined",
         "needs",
         "number",
         "opened",
@@ -94,6 +97,7 @@ class Bodies:
         "piece",
         "reach_s",
         "separation_m",
+        "stay_log",
         "stay_s",
         "width_part_s",
         "width_s",
@@ -104,32 +108,38 @@ class Bodies:
         self.count = 0
         self.separation_m = self.reach_s = self.chair_m = 0.0
         self.measure = Measure()
-        self.head = array("i", [-1]) * (4 * LINE_MAX)
-        self.following = array("i", [0]) * _BODIES_MAX
-        self.kind = array("i", [0]) * _BODIES_MAX
-        self.number = array("i", [0]) * _BODIES_MAX
-        self.direction = array("i", [0]) * _BODIES_MAX
-        self.opened = array("i", [0]) * _BODIES_MAX
-        self.low = array("i", [0]) * (2 * _BODIES_MAX)
-        self.high = array("i", [0]) * (2 * _BODIES_MAX)
-        self.mask = array("q", [0]) * _BODIES_MAX
-        self.needs = array("q", [0]) * _BODIES_MAX
-        self.lag_s = array("d", [0.0]) * _BODIES_MAX
-        self.width_s = array("d", [0.0]) * _BODIES_MAX
-        self.width_part_s = array("d", [0.0]) * _BODIES_MAX
-        self.width_sd_s = array("d", [0.0]) * _BODIES_MAX
-        self.centre_s = array("d", [0.0]) * _BODIES_MAX
-        self.person = array("d", [0.0]) * _BODIES_MAX
-        self.arm = array("d", [0.0]) * _BODIES_MAX
-        self.piece = array("d", [0.0]) * _BODIES_MAX
-        self.alone = array("d", [0.0]) * _BODIES_MAX
-        self.gain = array("d", [0.0]) * _BODIES_MAX
-        self.stay_s = array("d", [0.0]) * (4 * LINE_MAX)
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.head = array("i", [-1]) * (4 * LINE_MAX)
+            self.following = array("i", [0]) * _BODIES_MAX
+            self.kind = array("b", [0]) * _BODIES_MAX
+            self.number = array("b", [0]) * _BODIES_MAX
+            self.direction = array("b", [0]) * _BODIES_MAX
+            self.opened = array("b", [0]) * _BODIES_MAX
+            self.low = array("b", [0]) * (2 * _BODIES_MAX)
+            self.high = array("b", [0]) * (2 * _BODIES_MAX)
+            self.mask = array("q", [0]) * _BODIES_MAX
+            self.needs = array("q", [0]) * _BODIES_MAX
+            self.lag_s = array("d", [0.0]) * _BODIES_MAX
+            self.width_s = array("d", [0.0]) * _BODIES_MAX
+            self.width_part_s = array("d", [0.0]) * _BODIES_MAX
+            self.width_sd_s = array("d", [0.0]) * _BODIES_MAX
+            self.centre_s = array("d", [0.0]) * _BODIES_MAX
+            self.person = array("d", [0.0]) * _BODIES_MAX
+            self.arm = array("d", [0.0]) * _BODIES_MAX
+            self.piece = array("d", [0.0]) * _BODIES_MAX
+            self.alone = array("d", [0.0]) * _BODIES_MAX
+            self.gain = array("d", [0.0]) * _BODIES_MAX
+            self.most = array("f", [0.0]) * _BODIES_MAX
+            self.most_far = array("f", [0.0]) * _BODIES_MAX
+            self.most_joined = array("f", [0.0]) * _BODIES_MAX
+            self.stay_s = array("d", [0.0]) * (4 * LINE_MAX)
+            self.stay_log = array("d", [0.0]) * (4 * LINE_MAX)
+            """Of the time since the one before, in ranges of what it may be."""
 
     def fill(self, scene: Scene, habits: Habits, came: int) -> None:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
         self.separation_m = habits.separation_m
-        self.measure.separation_m, self.measure.jitter_s = habits.separation_m, habits.jitter_s
+        self.measure.begin(habits.separation_m, habits.jitter_s)
         lone = scene.count[0] == 1 and scene.count[1] == 1
         self.chair_m = self.measure.chair_m = CHAIR_M if lone else CHAIR_PIECE_M
         self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
@@ -263,15 +273,17 @@ class Bodies:
         """Keep a wanderer's times in order; returns how many there are."""
         at = times
         while at > 0 and self.stay_s[at - 1] > t_s:
-            self.stay_s[at] = self.stay_s[at - 1]
+            self.stay_s[at], self.stay_log[at] = self.stay_s[at - 1], self.stay_log[at - 1]
             at -= 1
         self.stay_s[at] = t_s
+        for index in range(max(1, at), min(at + 2, times + 1)):
+            self.stay_log[index] = log(_LOG_RANGE * max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1]))
         return times + 1
 
     def _dwelt(self, times: int) -> float:
         total = 0.0
         for index in range(1, times):
-            total -= log(_LOG_RANGE * max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1]))
+            total -= self.stay_log[index]
         return total
 
     def _as_turned(self, times: int) -> float:
@@ -335,17 +347,16 @@ class Bodies:
         speed = self.separation_m / measure.lag_s
         bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (_RISES, _FALLS))
         if kind == UNSEEN:
-            person, arm, piece, alone = measure.fit, 0.0, 0.0, 1.0
+            person, arm, piece = measure.fit, 0.0, 0.0
         elif bounded:
             length_m = measure.width_s * speed
             person = habits.shorter(length_m)
             arm, piece = _JOINED * arm_shorter(length_m), _JOINED * piece_shorter(length_m)
-            alone = lag_density(measure.lag_s, self.separation_m)
         else:
             length_m, fit = measure.width_s * speed, measure.fit
             person = habits.length_density(length_m, measure.lag_s, self.chair_m) * speed * fit
             arm, piece = arm_density(length_m) * speed * measure.loose, piece_density(length_m) * speed * fit
-            alone = lag_density(measure.lag_s, self.separation_m)
+        alone = measure.alone
         if alone * (person + arm + piece) < _IMPOSSIBLE:
             return
         body = self._add(kind, edge, mask, number)

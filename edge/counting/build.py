@@ -24,6 +24,7 @@ MODULES = (
     "scene",
     "measure",
     "bodies",
+    "places",
     "search",
     "groups",
     "recent",

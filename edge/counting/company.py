@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """How likely people are in each other's company, and with something in their hands.
 
 Compiled by Cython with the types in `company.pxd`; the same source runs uncompiled.

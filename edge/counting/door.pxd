@@ -13,6 +13,7 @@ cdef extern from *:
 cdef int64_t _FOREVER_NS, _T_NS_LIMIT
 cdef double nan
 
+@cython.final
 cdef class Door:
     cdef readonly object settings
     cdef readonly Beam outer, inner
@@ -21,16 +22,17 @@ cdef class Door:
     cdef public int64_t now_ns, wake_ns
     cdef readonly Found found
 
-    cdef void _check(self, object t_ns, object line, object level) except *
+    cdef int _check(self, object t_ns, object line, object level) except -1
     @cython.locals(beam=Beam)
-    cdef void _edge(self, int64_t t_ns, int line, int level) except *
-    @cython.locals(decide_ns=int64_t, due_ns=int64_t, inner=bint)
-    cdef void _run_until(self, int64_t t_ns) except *
+    cdef int _edge(self, int64_t t_ns, int line, int level) except -1
+    cdef int _repeated(self, int64_t t_ns, int line) except -1
+    @cython.locals(outer=Beam, inner=Beam, decide_ns=int64_t, due_ns=int64_t)
+    cdef int _run_until(self, int64_t t_ns) except -1
     @cython.locals(first=int, number=int, inward=bint, persons=int)
-    cdef void _decide(self) except *
-    cdef bint _inner_first(self) except -1
+    cdef int _decide(self) except -1
+    cdef bint _inner_first(self) noexcept
     cpdef void _noticed(self) except *
     @cython.locals(health=Health)
-    cdef void _settle(self, int line, Beam beam) except *
+    cdef int _settle(self, int line, Beam beam) except -1
     @cython.locals(index=Py_ssize_t, t=int64_t, which=int, value=int)
-    cdef void _take(self, const int64_t[::1] t_ns, const signed char[::1] line, const signed char[::1] level) except *
+    cdef int _take(self, const int64_t[::1] t_ns, const signed char[::1] line, const signed char[::1] level) except -1

@@ -135,27 +135,30 @@ class Door:
         self.now_ns = t_ns
         beam = self.inner if line else self.outer
         if beam.raw == level:
-            self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
-            self.health.lost(line, t_ns)
-            self._noticed()
-            return
-        beam.change(t_ns)
-        self.wake_ns = min(self.wake_ns, beam.settle_ns)
+            self._repeated(t_ns, line)
+        else:
+            beam.change(t_ns)
+            self.wake_ns = min(self.wake_ns, beam.settle_ns)
+
+    def _repeated(self, t_ns: int, line: int) -> None:
+        self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
+        self.health.lost(line, t_ns)
+        self._noticed()
 
     def _run_until(self, t_ns: int) -> None:
         """Do all that is due by `t_ns`, each thing at its own time."""
+        outer, inner = self.outer, self.inner
         while True:
             # A deadline that an edge has just set in the past is due now, and not before the other line's edge of now.
             decide_ns = max(self.now_ns, self.window.deadline_ns)
-            due_ns = min(self.outer.settle_ns, self.inner.settle_ns, decide_ns, self.health.deadline_ns)
+            due_ns = min(outer.settle_ns, inner.settle_ns, decide_ns, self.health.deadline_ns)
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
-            inner = self.inner.settle_ns == due_ns
-            if self.outer.settle_ns == due_ns and not (inner and self._inner_first()):
-                self._settle(0, self.outer)
-            elif inner:
-                self._settle(1, self.inner)
+            if outer.settle_ns == due_ns and not (inner.settle_ns == due_ns and self._inner_first()):
+                self._settle(0, outer)
+            elif inner.settle_ns == due_ns:
+                self._settle(1, inner)
             elif decide_ns == due_ns:
                 self._decide()
             else:

@@ -1,3 +1,4 @@
+cimport cython
 from libc.stdint cimport int64_t
 
 cdef extern from *:
@@ -5,16 +6,18 @@ cdef extern from *:
 
 cdef int64_t ENOUGH, _SEEN_MAX
 
+@cython.final
 cdef class Evidence:
     cdef readonly int64_t enough, weight, seen, odd
     cdef readonly bint active
 
-    cpdef int add(self, int64_t amount, int64_t seen, int64_t odd) except -2
+    cdef int add(self, int64_t amount, int64_t seen, int64_t odd) noexcept
 
+@cython.final
 cdef class Line:
     cdef public int64_t open_ns, first_ns, last_ns, longest_ns, edges, extra, flicker, blocks, norm
     cdef public int bodies
     cdef public bint blocked
     cdef readonly Evidence dead, misaligned, chatter, losing
 
-    cpdef void begin(self) except *
+    cdef void begin(self) noexcept

@@ -6,6 +6,7 @@ cdef extern from *:
 
 cdef int _ROOM
 
+@cython.final
 cdef class Found:
     cdef int count, room
     cdef int64_t[::1] t_ns
@@ -15,9 +16,9 @@ cdef class Found:
     cdef list faults
 
     @cython.locals(at=int)
-    cdef void passage(self, int64_t t_ns, int direction, int persons, double speed_m_s, double length_m, double confidence, int first) except *
-    cdef void _grow(self) except *
-    cpdef void fault(self, object fault) except *
-    @cython.locals(at=int, due=int)
-    cpdef list take(self)
-    cpdef object columns(self)
+    cdef int passage(self, int64_t t_ns, int direction, int persons, double speed_m_s, double length_m, double confidence, int first) except -1
+    cdef int _grow(self) except -1
+    cdef int fault(self, object fault) except -1
+    @cython.locals(at=int, due=int, told=list, faults=list)
+    cdef list take(self)
+    cdef object columns(self)

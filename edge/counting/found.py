@@ -1,3 +1,5 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
+# The columns are as long as their bounds, which the pure build checks in every test.
 """What a door has found and not told yet, in columns that grow.
 
 Compiled by Cython with the types in `found.pxd`; the same source runs uncompiled.
@@ -84,7 +86,10 @@ class Found:
     def take(self) -> list[Passage | Fault]:
         """All, in the order in which they were found; none are left."""
         told: list[Passage | Fault] = []
-        faults, self.faults = self.faults, []
+        faults = self.faults
+        if not self.count and not faults:
+            return told
+        self.faults = []
         due = 0
         for at in range(self.count):
             while due < len(faults) and faults[due][0] <= at:

@@ -8,13 +8,15 @@ cdef extern from *:
 cdef int NOBODY, LINE_MAX, PART, _GROUPS_MAX
 cdef double ARM_M_MAX
 
+@cython.final
 cdef class Groups:
     cdef int count
-    cdef int[::1] chain, number, kind, person, last, arm, wheels, opened, low, high
+    cdef int[52] chain, number, kind, person, last, arm, wheels, opened
+    cdef int[104] low, high
 
     @cython.locals(long=int, step=int)
-    cdef void unfold(self, Search search, int place) except *
+    cdef void unfold(self, Search search, int place) noexcept
     @cython.locals(body=int, number=int, group=int, line=int, kind=int, at=int, theirs=int)
-    cdef void _take(self, Search search, int place) except *
+    cdef void _take(self, Search search, int place) noexcept
     @cython.locals(end=int, high0=int, high1=int, apart=bint, group=int)
-    cdef int segment_end(self, int first) except -1
+    cdef int segment_end(self, int first) noexcept

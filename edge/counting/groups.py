@@ -1,5 +1,3 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
-# The columns are as long as their bounds, which the pure build checks in every test.
 """Who made the edges, by one hypothesis: a group is a person with an arm, a bag or wheels, a wanderer, or nobody.
 
 Compiled by Cython with the types in `groups.pxd`; the same source runs uncompiled.
@@ -8,6 +6,8 @@ Compiled by Cython with the types in `groups.pxd`; the same source runs uncompil
 from __future__ import annotations
 
 from array import array
+
+from cython import compiled
 
 from edge.counting.terms import ARM_M_MAX, LINE_MAX, NOBODY, PART
 
@@ -33,16 +33,17 @@ class Groups:
 
     def __init__(self) -> None:
         self.count = 0
-        self.chain = array("i", [0]) * _GROUPS_MAX
-        self.number = array("i", [0]) * _GROUPS_MAX
-        self.kind = array("i", [0]) * _GROUPS_MAX
-        self.person = array("i", [0]) * _GROUPS_MAX
-        self.last = array("i", [0]) * _GROUPS_MAX
-        self.arm = array("i", [0]) * _GROUPS_MAX
-        self.wheels = array("i", [0]) * _GROUPS_MAX
-        self.opened = array("i", [0]) * _GROUPS_MAX
-        self.low = array("i", [0]) * (2 * _GROUPS_MAX)
-        self.high = array("i", [0]) * (2 * _GROUPS_MAX)
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.chain = array("i", [0]) * _GROUPS_MAX
+            self.number = array("i", [0]) * _GROUPS_MAX
+            self.kind = array("i", [0]) * _GROUPS_MAX
+            self.person = array("i", [0]) * _GROUPS_MAX
+            self.last = array("i", [0]) * _GROUPS_MAX
+            self.arm = array("i", [0]) * _GROUPS_MAX
+            self.wheels = array("i", [0]) * _GROUPS_MAX
+            self.opened = array("i", [0]) * _GROUPS_MAX
+            self.low = array("i", [0]) * (2 * _GROUPS_MAX)
+            self.high = array("i", [0]) * (2 * _GROUPS_MAX)
 
     def unfold(self, search: Search, place: int) -> None:
         long = 0

@@ -12,24 +12,26 @@ cdef double _RECENT_S, _SCALE_SD, _SINGLE_MIN, JITTER_S
 cdef double _CHAIR_M_MIN, _CHAIR_M_MAX, CHAIR_M
 cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_LEAST
 cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _STAGGER_SD_M, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
+cdef double _FIRST_LOG, _LOW_LOG, _USUAL_LOG, _PAIR_NOISE, _PAIR_SPREAD, _PAIR_AHEAD
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED, _SHARP
 
 @cython.locals(z=double, density=double)
-cpdef double normal(double x, double mean, double sd) except -1
+cpdef double normal(double x, double mean, double sd) noexcept
 @cython.locals(probability=double)
-cpdef double below(double x, double mean, double sd) except -1
+cpdef double below(double x, double mean, double sd) noexcept
 @cython.locals(speed=double, brisk=double, slow=double)
-cpdef double lag_density(double lag_s, double separation_m) except -1
+cpdef double lag_density(double lag_s, double separation_m) noexcept
 @cython.locals(alike=double)
-cpdef double fellow_density(double lag_s, double other_lag_s, double sd, double alone) except -1
-@cython.locals(stagger_m=double, noise=double, spread=double, ahead=double)
-cpdef double pair_length_density(double length_m) except -1
+cpdef double fellow_density(double lag_log, double lag_s, double sd, double alone) noexcept
+@cython.locals(stagger_m=double, ahead=double)
+cpdef double pair_length_density(double length_m) noexcept
 
 @cython.locals(quick=double, mean_s=double, left_s=double)
-cdef double _room_left(double room_s, double span_m, double speed_log, double sd) except -1
-cdef double _share(double share) except -1
+cdef double _room_left(double room_s, double span_m, double speed_log, double sd) noexcept
+cdef double _share(double share) noexcept
 
+@cython.final
 cdef class Habits:
     cdef public double given_m, jitter_s, separation_m, low_log, lag_log, follow, abreast, opposite, wander, arm, wheel
     cdef readonly int clean
@@ -38,27 +40,28 @@ cdef class Habits:
     cdef public int64_t recent_ns
 
     @cython.locals(apart_s=double)
-    cdef void came(self, int64_t t_ns) except *
-    cdef double rate(self) except -1
-
+    cdef void came(self, int64_t t_ns) noexcept
+    cdef double rate(self) noexcept
     @cython.locals(scale=double, rounded=double, spread=double)
-    cdef double _length_sd_m(self, double lag_s) except -1
-    cdef double _chair_density(self, double length_m, double chair_m) except -1
-    cpdef double chair_chance(self, double length_m, double lag_s, double chair_m) except -1
+    cdef double _length_sd_m(self, double lag_s) noexcept
+    cdef double _chair_density(self, double length_m, double chair_m) noexcept
+    cdef double chair_chance(self, double length_m, double lag_s, double chair_m) noexcept
     @cython.locals(torso=double, more=double)
-    cpdef double length_density(self, double length_m, double lag_s, double chair_m) except -1
+    cdef double length_density(self, double length_m, double lag_s, double chair_m) noexcept
     @cython.locals(torso=double)
-    cpdef double shorter(self, double length_m) except -1
+    cdef double shorter(self, double length_m) noexcept
     @cython.locals(others=double)
-    cdef double _odds_alone(self, double share, double company) except -1
+    cdef double _odds_alone(self, double share, double company) noexcept
     @cython.locals(pair=double)
-    cpdef double pair_chance(self, double length_m, double lag_s, double company) except -1
-    @cython.locals(ratio_log=double, step=double, pace=double, length_log=double, speed_log=double, apart=double, trust=double, learned=double, metres=double)
-    cpdef void learn_scale(self, double lag_s, double width_s) except *
-    @cython.locals(by_length=double, by_speed=double, off=bint)
-    cdef double _single(self, double lag_s, double width_s) except -1
-    cdef bint _doubted(self) except -1
+    cdef double pair_chance(self, double length_m, double lag_s, double company) noexcept
+    @cython.locals(ratio_log=double, step=double, pace=double)
+    cdef void learn_scale(self, double lag_s, double width_s) noexcept
+    cdef double _single(self, double lag_s, double width_s) noexcept
+    @cython.locals(length_log=double, speed_log=double, apart=double, trust=double, learned=double)
+    cdef double _learned_m(self) noexcept
+    @cython.locals(by_length=double, by_speed=double)
+    cdef bint _doubted(self) noexcept
     @cython.locals(pace=double, first=double)
-    cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) except *
+    cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) noexcept
     @cython.locals(room_s=double, span_m=double, noise=double, brisk=double, slow=double, hidden=double)
-    cpdef double meeting_chance(self, double lag_s, double width_s, double company) except -1
+    cdef double meeting_chance(self, double lag_s, double width_s, double company) noexcept

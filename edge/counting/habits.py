@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """What a door knows of its people: how fast, how long and how close they are, and what it learns of that as it goes.
 
 Compiled by Cython with the types in `habits.pxd`; the same source runs uncompiled.
@@ -56,6 +57,11 @@ _FOLLOWED, _ALONE_MIN = 0.2, 0.4  # of followers are seen together with whom the
 _RECENT_S = 300.0
 _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
+_FIRST_LOG, _LOW_LOG, _USUAL_LOG = log(_LENGTH_M / _LOW_LENGTH_M), log(_LOW_LENGTH_M), log(_USUAL_M_S)
+_PAIR_NOISE = 0.5 * _LENGTH_SD_M * _LENGTH_SD_M  # of the mean of two bodies
+_PAIR_SPREAD = sqrt(_STAGGER_SD_M * _STAGGER_SD_M + _PAIR_NOISE)
+_PAIR_AHEAD = sqrt(_PAIR_NOISE) * _PAIR_SPREAD
+
 
 def normal(x: float, mean: float, sd: float) -> float:
     z = (x - mean) / sd
@@ -77,19 +83,17 @@ def lag_density(lag_s: float, separation_m: float) -> float:
     return (brisk + slow + _ODD_SPEED) / lag_s
 
 
-def fellow_density(lag_s: float, other_lag_s: float, sd: float, alone: float) -> float:
-    """Of someone in company of another of that lag, per second; `alone`: the same of someone alone."""
-    alike = normal(log(lag_s / other_lag_s), 0.0, sd) / lag_s
+def fellow_density(lag_log: float, lag_s: float, sd: float, alone: float) -> float:
+    """Of someone in company, per second; `lag_log`: of the ratio of the lags; `alone`: the same of someone alone."""
+    alike = normal(lag_log, 0.0, sd) / lag_s
     return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * alone
 
 
 def pair_length_density(length_m: float) -> float:
     """Of two people abreast who look like one body: a length and their stagger, per metre."""
     stagger_m = length_m - _LENGTH_M
-    noise = 0.5 * _LENGTH_SD_M * _LENGTH_SD_M  # of the mean of two bodies
-    spread = sqrt(_STAGGER_SD_M * _STAGGER_SD_M + noise)
-    ahead = below(stagger_m * _STAGGER_SD_M / (sqrt(noise) * spread), 0.0, 1.0)
-    return 2.0 * normal(stagger_m, 0.0, spread) * ahead
+    ahead = below(stagger_m * _STAGGER_SD_M / _PAIR_AHEAD, 0.0, 1.0)
+    return 2.0 * normal(stagger_m, 0.0, _PAIR_SPREAD) * ahead
 
 
 def _room_left(room_s: float, span_m: float, speed_log: float, sd: float) -> float:
@@ -228,18 +232,24 @@ class Habits:
         self.blurred = self.jitter_s > JITTER_S or (self.given_m == 0.0 and self.clean < _SHARP)
         pace = max(_LEARN_LEAST, 0.6 / self.clean)
         if self.clean <= _FIRST:
-            step = (ratio_log - log(_LENGTH_M / _LOW_LENGTH_M) - self.low_log) / self.clean
+            step = (ratio_log - _FIRST_LOG - self.low_log) / self.clean
         else:
             step = pace * (_LOW_SHARE * self._single(lag_s, width_s) if ratio_log > self.low_log else _LOW_SHARE - 1.0)
         self.low_log += step
         self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
-        length_log, speed_log = log(_LOW_LENGTH_M) - self.low_log, self.lag_log + log(_USUAL_M_S)
+        if self.given_m > 0.0 and not self._doubted():
+            self.separation_m = self.given_m
+        else:
+            self.separation_m = self._learned_m()
+
+    def _learned_m(self) -> float:
+        """The separation that lags and widths say."""
+        length_log, speed_log = _LOW_LOG - self.low_log, self.lag_log + _USUAL_LOG
         # Speeds mislead where only the elderly pass, and lengths, by far more, where only prams do.
         apart = (length_log - speed_log) ** 2
         trust = _LENGTH_TRUST / (1.0 + apart * apart * apart * apart)
-        learned = exp(trust * length_log + (1.0 - trust) * speed_log)
-        metres = min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
-        self.separation_m = metres if self.given_m == 0.0 or self._doubted() else self.given_m
+        learned: float = exp(trust * length_log + (1.0 - trust) * speed_log)
+        return min(_SEPARATION_M_MAX, max(_SEPARATION_M_MIN, learned))
 
     def _single(self, lag_s: float, width_s: float) -> float:
         """How much a long body says of a separation: two abreast would make it seem shorter."""
@@ -252,10 +262,13 @@ class Habits:
 
         Crowds that are not average are only one of both: prams are long and slow.
         """
+        if self.clean < _DOUBTED:
+            return False
         by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
-        by_speed = self.lag_log + log(_USUAL_M_S / self.given_m)
-        off = abs(by_length) > _DOUBT_LOG and abs(by_speed) > _DOUBT_LOG
-        return self.clean >= _DOUBTED and off and (by_length > 0.0) == (by_speed > 0.0)
+        if abs(by_length) <= _DOUBT_LOG:
+            return False
+        by_speed: float = self.lag_log + log(_USUAL_M_S / self.given_m)
+        return abs(by_speed) > _DOUBT_LOG and (by_length > 0.0) == (by_speed > 0.0)
 
     def learn(  # noqa: PLR0913, PLR0917 - a chance each
         self,

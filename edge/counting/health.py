@@ -99,7 +99,7 @@ class Health:
         self._schedule()
 
     def rise(self, line: int, t_ns: int, changes: int) -> None:
-        mine, other = (self.inner, self.outer) if line else (self.outer, self.inner)
+        mine, other = self.inner if line else self.outer, self.outer if line else self.inner
         if (other.open_ns < 0 or other.blocked) and self.clear_ns >= 0 and t_ns - self.clear_ns >= self.quiet_ns:
             self._judge(t_ns)
         if other.blocked and t_ns - other.open_ns > _GIVEN_UP_NS:
@@ -161,7 +161,7 @@ class Health:
         if self.night_ns >= 0 and t_ns - self.night_ns >= _NIGHT_NS:
             self._night(t_ns)
         self.night_ns = max(self.night_ns, t_ns)
-        for _ in range(persons):
+        for _each in range(persons):
             place = self.people_in + self.people_out + 1
             if place > _DAY_PEOPLE_MAX:
                 break
@@ -206,8 +206,11 @@ class Health:
         mine.extra += min(_EXTRA_MAX, changes - 1 + mine.flicker)
         mine.flicker = 0
         mine.edges += 1
-        if mine.edges < _BLOCK:
-            return
+        if mine.edges >= _BLOCK:
+            self._judge_block(line, mine, t_ns)
+
+    def _judge_block(self, line: int, mine: Line, t_ns: int) -> None:
+        """Does it chatter, does it lose edges?"""
         mean = mine.extra * 1_000 // _BLOCK
         limit = _CHATTER_MAX
         if mine.blocks < _NORM_BLOCKS:
@@ -246,46 +249,53 @@ class Health:
         inner.begin()
 
     def _judge_dead(self, line: int, mine: Line, others: int, longest_ns: int, t_ns: int) -> None:
+        turn = 0
         if mine.bodies:
             turn = mine.dead.add(_MET, 1, 0)
         elif others and mine.open_ns < 0:
             walked = longest_ns <= _BODY_NS_MAX
             against = 0 if mine.dead.active else _DWELT
             turn = mine.dead.add(_MISSED if walked else against, 1, 1 if walked else 0)
-        else:
-            return
+        if turn:
+            self._tell_dead(line, mine, turn, t_ns)
+
+    def _tell_dead(self, line: int, mine: Line, turn: int, t_ns: int) -> None:
         if turn > 0:
             if self.out < 0:
                 self.out = line
             missed = f"it saw none of the last {mine.dead.odd} who broke the other beam"
             self._tell(t_ns, "beam_dead", line, 1, f"{missed}; counting without direction")
-        elif turn < 0:
+        else:
             if self.out == line:
                 self.out = -1
             self._tell(t_ns, "beam_dead", line, -1, "it sees people again; counting with direction")
 
     def _judge_aim(self, t_ns: int) -> None:
         """Somebody walked through: which beam saw them longer than usual?"""
-        outer, inner = self.outer, self.inner
-        long0, long1 = outer.longest_ns, inner.longest_ns
-        by = abs(long1 - long0) * 2_000 // (long0 + long1)
+        long0, long1 = self.outer.longest_ns, self.inner.longest_ns
+        by = (max(long0, long1) - min(long0, long1)) * 2_000 // (long0 + long1)
         wider = by if long1 > long0 else -by
         if self.learned < _NORM_OF:
             self._learn_wider(wider)
         longer = wider - self.wider
-        for line, mine, more in ((0, outer, -longer), (1, inner, longer)):
-            odd = more > _LONGER_BY
-            against = _NOT_LONGER_NOW if mine.misaligned.active else _NOT_LONGER
-            turn = mine.misaligned.add(_LONGER if odd else against, 1, 1 if odd else 0)
-            if turn:
-                usual = -self.wider if line == 0 else self.wider
-                seen = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies"
-                detail = (
-                    f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
-                )
-                if turn < 0:
-                    detail = "bodies are as long in it as usual"
-                self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10)} %")
+        self._aimed(0, self.outer, -longer, t_ns)
+        self._aimed(1, self.inner, longer, t_ns)
+
+    def _aimed(self, line: int, mine: Line, more: int, t_ns: int) -> None:
+        """Somebody was longer than usual in that beam by so much."""
+        odd = more > _LONGER_BY
+        against = _NOT_LONGER_NOW if mine.misaligned.active else _NOT_LONGER
+        turn = mine.misaligned.add(_LONGER if odd else against, 1, 1 if odd else 0)
+        if turn:
+            self._tell_aim(line, mine, more, turn, t_ns)
+
+    def _tell_aim(self, line: int, mine: Line, more: int, turn: int, t_ns: int) -> None:
+        usual = -self.wider if line == 0 else self.wider
+        seen = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies"
+        detail = f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
+        if turn < 0:
+            detail = "bodies are as long in it as usual"
+        self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10)} %")
 
     def _learn_wider(self, wider: int) -> None:
         """The median of the first few, in smaller and smaller steps."""

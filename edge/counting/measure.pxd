@@ -9,16 +9,22 @@ cdef int STRAIGHT, UNSEEN, _GRID
 cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE
 cdef double _LAG_S_MIN, _CHANGE_SD, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _SPEED_LOG_MIN, _SPEED_LOG_STEP, _USUAL_M
 
+@cython.final
 cdef class Measure:
-    cdef double separation_m, jitter_s, chair_m, fit, loose, lag_s, width_s, centre_s
+    cdef double separation_m, jitter_s, chair_m, fit, loose, alone, lag_s, width_s, centre_s
+    cdef double last_lag, last_alone, other_lag, other_alone
+    cdef double[16] speeds, lags_s, of_lags
 
+    @cython.locals(step=int, speed=double, lag=double)
+    cdef void begin(self, double separation_m, double jitter_s) noexcept
     @cython.locals(rise_lag=double, fall_lag=double, width0=double, width1=double, possible=bint)
-    cdef int take(self, Habits habits, double rise0, double fall0, double rise1, double fall1, int seen) except -1
+    cdef int take(self, Habits habits, double rise0, double fall0, double rise1, double fall1, int seen) noexcept
+    cdef double _alone(self, double lag) noexcept
     @cython.locals(lag=double, change=double, sd=double, even=double)
-    cdef bint _all(self, double rise_lag, double fall_lag, double width0, double width1, double from_s) except -1
+    cdef bint _all(self, double rise_lag, double fall_lag, double width0, double width1, double from_s) noexcept
     @cython.locals(sd=double)
-    cdef bint _three(self, double lag, double width, double room, double from_s) except -1
+    cdef bint _three(self, double lag, double width, double room, double from_s) noexcept
     @cython.locals(middle=double)
-    cdef bint _bounded(self, double lag, double width_max, double from_s, double sign) except -1
+    cdef bint _bounded(self, double lag, double width_max, double from_s, double sign) noexcept
     @cython.locals(sum_density=double, best=double, step=int, speed=double, lag=double, width=double, density=double)
-    cdef int _unseen(self, Habits habits, double total, double sign, double lag_min, double width_max, double centre) except -1
+    cdef int _unseen(self, Habits habits, double total, double sign, double lag_min, double width_max, double centre) noexcept

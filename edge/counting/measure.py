@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """One body that moves straight, tried on some edges of two pulses: how likely it is that it made them.
 
 Compiled by Cython with the types in `measure.pxd`; the same source runs uncompiled.
@@ -5,6 +6,9 @@ Compiled by Cython with the types in `measure.pxd`; the same source runs uncompi
 
 from __future__ import annotations
 
+from array import array
+
+from cython import compiled
 from cython.cimports.libc.math import exp, sqrt
 
 from edge.counting.terms import STRAIGHT, UNSEEN
@@ -31,14 +35,50 @@ _TINY = 1e-12
 class Measure:
     """What `take` found: the body's lag, width and centre, seconds; `fit` is the density of the edges but for these.
 
-    `loose` is the same for an arm, which swings.
+    `loose` is the same for an arm, which swings, and `alone` the density of the lag of someone alone.
     """
 
-    __slots__ = ("centre_s", "chair_m", "fit", "jitter_s", "lag_s", "loose", "separation_m", "width_s")
+    __slots__ = (
+        "alone",
+        "centre_s",
+        "chair_m",
+        "fit",
+        "jitter_s",
+        "lag_s",
+        "lags_s",
+        "last_alone",
+        "last_lag",
+        "loose",
+        "of_lags",
+        "other_alone",
+        "other_lag",
+        "separation_m",
+        "speeds",
+        "width_s",
+    )
 
     def __init__(self) -> None:
-        self.separation_m = self.jitter_s = self.chair_m = 0.0
+        self.separation_m = self.jitter_s = self.chair_m = self.alone = 0.0
+        self.last_lag = self.other_lag = -1.0
+        self.last_alone = self.other_alone = 0.0
         self.fit = self.loose = self.lag_s = self.width_s = self.centre_s = 0.0
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.speeds = array("d", [0.0]) * _GRID
+            self.lags_s = array("d", [0.0]) * _GRID
+            self.of_lags = array("d", [0.0]) * _GRID
+
+    def begin(self, separation_m: float, jitter_s: float) -> None:
+        """Bodies from now on move past beams so far apart, whose edges are so far off."""
+        self.jitter_s = jitter_s
+        if separation_m == self.separation_m:
+            return
+        self.separation_m = separation_m
+        self.last_lag = self.other_lag = -1.0
+        for step in range(_GRID):
+            speed = exp(_SPEED_LOG_MIN + _SPEED_LOG_STEP * step)
+            lag = separation_m / speed
+            self.speeds[step], self.lags_s[step] = speed, lag
+            self.of_lags[step] = lag * lag_density(lag, separation_m)
 
     def take(self, habits: Habits, rise0: float, fall0: float, rise1: float, fall1: float, seen: int) -> int:
         """The kind of body that made the edges `seen` of a pulse of its first beam and of one of its second; 0 if none.
@@ -69,10 +109,20 @@ class Measure:
             return self._unseen(habits, fall0 - rise1, -1.0, _LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
         return STRAIGHT if possible else 0
 
+    def _alone(self, lag: float) -> float:
+        """The density of a lag: six bodies of two pulses have one of two lags."""
+        if lag == self.other_lag:
+            return self.other_alone
+        if lag != self.last_lag:
+            self.other_lag, self.other_alone = self.last_lag, self.last_alone
+            self.last_lag, self.last_alone = lag, lag_density(lag, self.separation_m)
+        return self.last_alone
+
     def _all(self, rise_lag: float, fall_lag: float, width0: float, width1: float, from_s: float) -> bool:
         if rise_lag < _LAG_S_MIN or fall_lag < _LAG_S_MIN:
             return False
         self.lag_s = lag = 0.5 * (rise_lag + fall_lag)
+        self.alone = lag_density(lag, self.separation_m)
         self.width_s = 0.5 * (width0 + width1)
         self.centre_s = from_s + 0.5 * (rise_lag + self.width_s + 0.5 * (fall_lag - rise_lag))
         change = fall_lag - rise_lag
@@ -86,7 +136,7 @@ class Measure:
         """`room`: how far inside its pulse the hidden edge would be."""
         if lag < _LAG_S_MIN or width <= 0.0:
             return False
-        self.lag_s, self.width_s = lag, width
+        self.lag_s, self.width_s, self.alone = lag, width, self._alone(lag)
         self.centre_s = from_s + 0.5 * (lag + width)
         sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         self.fit = below(room, 0.0, sd) + _TINY
@@ -96,7 +146,7 @@ class Measure:
     def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:
         if lag < _LAG_S_MIN or width_max <= 0.0:
             return False
-        self.lag_s, self.width_s = lag, width_max
+        self.lag_s, self.width_s, self.alone = lag, width_max, self._alone(lag)
         # rises: the middle is half a width after them; falls: half a width before
         middle = 0.5 * (min(_USUAL_M * lag / self.separation_m, width_max) + lag)
         self.centre_s = from_s + middle if sign > 0.0 else from_s + lag - middle
@@ -109,23 +159,17 @@ class Measure:
         """Integrate over speeds: `total` is width + sign x lag."""
         sum_density = best = 0.0
         for step in range(_GRID):
-            speed = exp(_SPEED_LOG_MIN + _SPEED_LOG_STEP * step)
-            lag = self.separation_m / speed
+            speed, lag = self.speeds[step], self.lags_s[step]
             width = total - sign * lag
             if width <= 0.0 or width > width_max or lag < lag_min:
                 continue
-            density = (
-                lag
-                * lag_density(lag, self.separation_m)
-                * habits.length_density(width * speed, lag, self.chair_m)
-                * speed
-            )
+            density = self.of_lags[step] * habits.length_density(width * speed, lag, self.chair_m) * speed
             sum_density += density
             if density > best:
                 best = density
                 self.lag_s, self.width_s = lag, width
         if best == 0.0:
             return 0
-        self.centre_s = centre
+        self.centre_s, self.alone = centre, 1.0
         self.fit = sum_density * _SPEED_LOG_STEP
         return UNSEEN

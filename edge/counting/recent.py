@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from cython import cast, longlong
+
 from .search import Search
 
 try:
@@ -29,9 +31,9 @@ class Recent:
 
     def note(self, search: Search, place: int, origin_ns: int) -> None:
         """Take over a person from a search that counts its seconds from `origin_ns`."""
-        self.centre_ns = origin_ns + int(search.centre_s[place] * 1e9)
-        self.start_ns = origin_ns + int(search.start_s[place] * 1e9)
-        self.end_ns = origin_ns + int(search.end_s[place] * 1e9)
+        self.centre_ns = origin_ns + cast(longlong, search.centre_s[place] * 1e9)
+        self.start_ns = origin_ns + cast(longlong, search.start_s[place] * 1e9)
+        self.end_ns = origin_ns + cast(longlong, search.end_s[place] * 1e9)
         self.lag_s, self.width_sd_s = search.lag_s[place], search.width_sd_s[place]
         self.has_wheels = search.has_wheels[place] != 0
 

@@ -1,5 +1,3 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
-# The columns are as long as their bounds, which the pure build checks in every test.
 """The pulses to explain, as a search sees them: seconds since the first rise, and all edges in the order of time.
 
 Compiled by Cython with the types in `scene.pxd`; the same source runs uncompiled.
@@ -8,6 +6,8 @@ Compiled by Cython with the types in `scene.pxd`; the same source runs uncompile
 from __future__ import annotations
 
 from array import array
+
+from cython import compiled
 
 from edge.counting.terms import FOREVER_S, LINE_MAX
 
@@ -45,15 +45,16 @@ class Scene:
         self.line0 = self.edges = 0
         self.alike = False
         self.origin_ns = 0
-        self.count = array("i", [0, 0])
-        self.open = array("i", [-1, -1])
-        """Which pulse of a line is still open; -1 where none is."""
-        self.rise_s = array("d", [0.0]) * (2 * LINE_MAX)
-        self.fall_s = array("d", [0.0]) * (2 * LINE_MAX)
-        self.rise_bit = array("q", [0]) * (2 * LINE_MAX)
-        self.fall_bit = array("q", [0]) * (2 * LINE_MAX)
-        self.edge_pulse = array("i", [0]) * _EDGES_MAX
-        self.edge_falls = array("b", [0]) * _EDGES_MAX
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.count = array("i", [0, 0])
+            self.open = array("i", [-1, -1])
+            """Which pulse of a line is still open; -1 where none is."""
+            self.rise_s = array("d", [0.0]) * (2 * LINE_MAX)
+            self.fall_s = array("d", [0.0]) * (2 * LINE_MAX)
+            self.rise_bit = array("q", [0]) * (2 * LINE_MAX)
+            self.fall_bit = array("q", [0]) * (2 * LINE_MAX)
+            self.edge_pulse = array("i", [0]) * _EDGES_MAX
+            self.edge_falls = array("b", [0]) * _EDGES_MAX
 
     def take(self, rises: array[int], falls: array[int], waiting: array[int], open0_ns: int, open1_ns: int) -> None:
         """Look at so many `waiting` pulses of each line, and at those that are open (since when, else -1).

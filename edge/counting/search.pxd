@@ -4,54 +4,52 @@ from libc.stdint cimport int64_t
 from edge.counting.bodies cimport Bodies
 from edge.counting.company cimport abreast_density, arm_gap, follow_density, follow_gap_density, odds, piece_gap
 from edge.counting.habits cimport Habits, below, fellow_density, normal
+from edge.counting.places cimport Places
 from edge.counting.scene cimport Scene
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int KEPT, PERSON, PART, RECENT0, RECENT1, _ROOT, _FIRST, _PLACES, _NONE
+cdef int KEPT, PERSON, PART, RECENT0, RECENT1, ROOT, FIRST, _ALL_SEEN, _NONE
 cdef int NOBODY, STRAIGHT, WANDERER, LINE_MAX
 cdef double PERSON_RATE, JITTER_S, ARM_M_MAX, FOREVER_S
-cdef double _EDGE_WORTH, _LONE_PART, MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER
+cdef double EDGE_WORTH, MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _NEVER_LOG, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
+cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN
 cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 
-cdef class Search:
+@cython.final
+cdef class Search(Places):
     cdef readonly Scene scene
     cdef readonly Bodies bodies
     cdef readonly Habits habits
-    cdef double separation_m, jitter_s, new_follows, new_abreast, new_meets
-    cdef int found_count
-    cdef int[::1] found, kept, parent, body, kind, group, groups, inward, outward, edges, loose_parts
-    cdef int[::1] near0, near1, has_person, has_wheels
-    cdef int64_t[::1] mask
-    cdef double[::1] score, lag_s, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s
-    cdef double[::1] follows, abreast, meets
+    cdef double separation_m, jitter_s, variance, follow_odds, abreast_odds, meet_odds, meet_again_odds
+    cdef double new_follows, new_abreast, new_meets
 
-    @cython.locals(scene=Scene, bodies=Bodies, edge=int, place=int)
-    cdef void run(self, Habits habits, int came, bint recent0, bint recent1) except *
-    @cython.locals(start=int, number=int, place=int, at=int)
-    cdef void _rank_found(self) except *
+    cdef void begin(self, Habits habits) noexcept
+    @cython.locals(scene=Scene, bodies=Bodies, body=int, edge=int, place=int)
+    cdef void run(self, Habits habits, int came, bint recent0, bint recent1) noexcept
+    @cython.locals(bodies=Bodies, habits=Habits, lag_s=double, alone=double, person=double, arm=double, wheel=double, speed=double, rate=double, near_rate=double, part=double, linked=double)
+    cdef void _bound(self, int body) noexcept
     @cython.locals(bodies=Bodies, mask=int64_t, body=int, kind=int)
-    cdef void _expand(self, int place, int edge, bint stays) except *
+    cdef void _expand(self, int place, int edge, bint stays) noexcept
     @cython.locals(direction=int, inward=int, outward=int, score=double, place=int)
-    cdef void _other(self, int parent, int body, int kind) except *
-    @cython.locals(bodies=Bodies, habits=Habits, inwards=bint, near=int, against=int, centre_s=double, width_s=double, lag_s=double, arrival=double, person=double, alone=double, lag=double, company=double, behind=double, beside=double, begins=double)
-    cdef void _straight(self, int parent, int body, int kind) except *
-    @cython.locals(habits=Habits, rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double, met=bint)
-    cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) except -1
+    cdef void _other(self, int parent, int body, int kind) noexcept
+    @cython.locals(inwards=bint, near=int, against=int, lag_s=double, score=double, far=bint, joins=bint, comes=bint, lag_log=double, arrival=double, gap_s=double, begins=double)
+    cdef void _straight(self, int parent, int body, int kind) noexcept
+    @cython.locals(centre_s=double, width_s=double, lag_s=double, arrival=double, person=double, alone=double, lag=double, company=double, behind=double, beside=double)
+    cdef double _person(self, int parent, int body, int kind, int near, int against, double lag_log) noexcept
+    @cython.locals(rate=double, follows=double, abreast=double, meets=double, speed=double, apart_m=double, met=bint)
+    cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) noexcept
     @cython.locals(rounded=double, spread=double)
-    cdef double _spread(self, double sd, double lag_s) except -1
-    @cython.locals(bodies=Bodies, habits=Habits, lag_s=double, lag_log=double, speed=double, half_s=double, gap_m=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
-    cdef void _join(self, int parent, int body, int near) except *
-    @cython.locals(bodies=Bodies, inwards=bint, inward=int, outward=int, loose=int, width_s=double, score=double, place=int)
-    cdef void _add(self, int parent, int body, int kind, double gain, int joins) except *
+    cdef double _spread(self, double sd, double lag_s) noexcept
+    @cython.locals(lag_s=double, speed=double, half_s=double, gap_m=double, announced=bint, arms=bint, z=double, piece=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
+    cdef void _join(self, int parent, int body, int near, double lag_log) noexcept
+    @cython.locals(inwards=bint, inward=int, outward=int, loose=int, width_s=double, score=double, place=int)
+    cdef void _add(self, int parent, int body, int kind, double gain, int joins) noexcept
     @cython.locals(centre_s=double, lag_s=double, length_m=double, wheels=bint, person=bint, start_s=double, end_s=double)
-    cdef void _describe(self, int place, int body, int kind, int joins, double width_s) except *
-    @cython.locals(bodies=Bodies, scene=Scene, mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
-    cdef double _cover(self, int parent, int body, double width_s) except? -1
-    @cython.locals(edge=int, rank=double, place=int)
-    cdef bint _hopeless(self, int parent, int body, double score) except -1
-    @cython.locals(edge=int)
-    cdef int _earliest(self, int64_t mask) except -1
-    @cython.locals(mask=int64_t, edges=int, edge=int, rank=double, start=int, count=int, chosen=int, worst=double, place=int, apart=double)
-    cdef int _place(self, int parent, int body, double score, int inward, int outward, int loose) except -2
+    cdef void _describe(self, int place, int body, int kind, int joins, double width_s) noexcept
+    @cython.locals(mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
+    cdef double _cover(self, int parent, int body, double width_s) noexcept
+    cdef bint _hopeless(self, double score) noexcept
+    @cython.locals(rest=int64_t)
+    cdef int _earliest(self, int edge) noexcept

@@ -9,6 +9,7 @@ from array import array
 from math import nan
 from typing import Any
 
+from cython import cast, compiled, longlong
 from cython.cimports.libc.math import exp
 
 from edge.counting.model import DoorSettings
@@ -72,7 +73,8 @@ class Teller:
         """Of the persons since then."""
         self.recent_in, self.recent_out = Recent(), Recent()
         self.chosen, self.sure = 0, 0.0
-        self.weights = array("d", [0.0]) * KEPT
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.weights = array("d", [0.0]) * KEPT
 
     def choose(self, everything: bool) -> None:
         """The likeliest hypothesis, or of some about as likely the one that keeps totals unbiased; and how sure it is.
@@ -158,7 +160,7 @@ class Teller:
             return
         self.habits.came(search.scene.origin_ns)
         inward = (direction > 0) == (search.scene.line0 == 0)
-        t_ns = search.scene.origin_ns + max(0, int(search.bodies.centre_s[body] * 1e9 + _HALF))
+        t_ns = search.scene.origin_ns + cast(longlong, max(0.0, search.bodies.centre_s[body] * 1e9 + _HALF))
         sure, speed_m_s, length_m, persons = self.sure, nan, nan, 1
         if groups.kind[group] == PERSON:
             recent = self.recent_in if inward else self.recent_out
@@ -187,7 +189,7 @@ class Teller:
         if not 0.0 < behind_s < _WAITING_S:
             return
         hidden = self.habits.rate() * behind_s
-        t_ns = scene.origin_ns + int(_HALF * (from_s + until_s) * 1e9)
+        t_ns = scene.origin_ns + cast(longlong, _HALF * (from_s + until_s) * 1e9)
         self.variance_in += hidden
         self.variance_out += hidden
         self.carry_in, self.carry_out = self.carry_in + hidden, self.carry_out + hidden
@@ -211,8 +213,8 @@ class Teller:
 
         Somebody met is told here. Both are told once as many are expected.
         """
-        same, other = (self.carry_in, self.carry_out) if inward else (self.carry_out, self.carry_in)
-        same, other = same + pair, other + met
+        same = (self.carry_in if inward else self.carry_out) + pair
+        other = (self.carry_out if inward else self.carry_in) + met
         persons = 1
         if pair > _LIKELY and same >= _HALF:
             persons = 2
@@ -273,7 +275,7 @@ class Teller:
 
     def tell_clean(self, rise0: int, rise1: int, fall0: int, fall1: int, found: Found, first: int) -> bool:
         """Most of a real day: one clean body alone, with whom it hides. False if it is no person's size."""
-        lag_ns = _HALF * abs((rise1 - rise0) + (fall1 - fall0))
+        lag_ns = _HALF * abs(float((rise1 - rise0) + (fall1 - fall0)))
         width_ns = _HALF * ((fall0 - rise0) + (fall1 - rise1))
         habits, search = self.habits, self.search
         if width_ns > _WIDTH_NS_MIN:
@@ -289,16 +291,17 @@ class Teller:
         ):
             return False  # two who meet look just so where each makes two of the edges
         inward = rise0 < rise1
-        recent, against = (self.recent_in, self.recent_out) if inward else (self.recent_out, self.recent_in)
+        recent = self.recent_in if inward else self.recent_out
+        against = self.recent_out if inward else self.recent_in
         near_shown = recent.show(search, RECENT0, rise0)
         met_shown = against.show(search, RECENT1, rise0)
         centre_ns = ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) // 4
-        half_ns = int(_HALF * width_ns)
+        half_ns = cast(longlong, _HALF * width_ns)
         if near_shown and recent.has_wheels:
             return False
         follows = abreast = meets = 0.0
         if near_shown or met_shown:
-            search.separation_m = habits.separation_m
+            search.begin(habits)
             search.arrival(
                 centre_ns * 1e-9,
                 width_ns * 1e-9,

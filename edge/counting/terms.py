@@ -17,6 +17,11 @@ KEPT = 8
 RECENT0, RECENT1 = 0, 1
 """The places, among them, of who passed last from line 0 to line 1, and of who passed last the other way."""
 
+ROOT, FIRST = 2, 3
+"""The place of the hypothesis that nothing is explained yet, and the first of those that grow from it."""
+EDGE_WORTH = 1.0
+"""About what an explained edge adds to a score: hypotheses that are ahead are not better for it."""
+
 PERSON_RATE = 0.05
 """People come so often, per second."""
 JITTER_S = 0.002

@@ -16,45 +16,47 @@ cdef int LINE_MAX, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
 cdef double _SURE_M, _SURE_CHANGE, _WANDERER_CONFIDENCE
 cdef double _HALF, _ROUNDED, JITTER_S, nan
 
+@cython.final
 cdef class Window:
     cdef readonly Habits habits
     cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
     cdef readonly int came, stay, heard
-    cdef int64_t[::1] rises, falls
-    cdef int[::1] waiting
     cdef Search search
     cdef Groups groups
     cdef readonly Teller teller
+    cdef int64_t[26] rises, falls
+    cdef int[2] waiting
 
-    cdef void rise(self, int line, int64_t t_ns) except *
+    cdef void rise(self, int line, int64_t t_ns) noexcept
     @cython.locals(tick_ns=int64_t, rest_ns=int64_t, rounded_s=double)
-    cdef void _listen(self, int64_t t_ns) except *
+    cdef void _listen(self, int64_t t_ns) noexcept
     @cython.locals(rise_ns=int64_t, place=int)
-    cdef void fall(self, int line, int64_t t_ns) except *
+    cdef void fall(self, int line, int64_t t_ns) noexcept
     @cython.locals(first=int, number=int)
-    cdef void decide(self, int64_t now_ns, Found found) except *
-    cdef bint _stands(self, int64_t now_ns) except -1
+    cdef int decide(self, int64_t now_ns, Found found) except -1
+    cdef bint _stands(self, int64_t now_ns) noexcept
     @cython.locals(since_ns=int64_t)
-    cdef int64_t _blocked_ns(self) except? -1
+    cdef int64_t _blocked_ns(self) noexcept
     @cython.locals(first0_ns=int64_t, first1_ns=int64_t)
-    cdef void _begin_stay(self) except *
+    cdef void _begin_stay(self) noexcept
     @cython.locals(apart_ns=int64_t, gone=int, known=bint, middle_ns=int64_t)
-    cdef void _end_stay(self, Found found, int first) except *
+    cdef int _end_stay(self, Found found, int first) except -1
     @cython.locals(full=bint, everything=bint, search=Search, groups=Groups, scene=Scene, line0=int, near0=bint, near1=bint, taken0=int, taken1=int, index=int, end=int, high0=int, high1=int, opened=bint, group=int, due=bint, stays=bint, last=int)
     cdef bint _settle(self, int64_t now_ns, Found found, int first) except -1
-    cdef bint _blocked(self) except -1
+    cdef bint _blocked(self) noexcept
     @cython.locals(scene=Scene)
-    cdef int _first_line(self, int pulse0, int pulse1) except -1
+    cdef int _first_line(self, int pulse0, int pulse1) noexcept
     @cython.locals(line0=int)
-    cdef bint _old(self, int low0, int low1, int high0, int high1, int64_t now_ns) except -1
+    cdef bint _old(self, int low0, int low1, int high0, int high1, int64_t now_ns) noexcept
     @cython.locals(pulse=int, rise_lag=int64_t, fall_lag=int64_t, lags=int64_t, uneven=bint)
-    cdef bint _clean(self) except -1
+    cdef bint _clean(self) noexcept
     cdef bint _tell_clean(self, Found found, int first) except -1
     @cython.locals(start=int, pulse=int)
-    cdef void _forget(self, int line, int count) except *
-    cdef bint _full(self) except -1
+    cdef void _forget(self, int line, int count) noexcept
+    cdef bint _full(self) noexcept
     @cython.locals(clear=bint, last_ns=int64_t, deadline_ns=int64_t, line=int)
-    cdef void _schedule(self) except *
-    @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t)
-    cdef int64_t _quiet_deadline_ns(self) except? -1
+    cdef void _schedule(self) noexcept
+    @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t, sure_ns=int64_t)
+    cdef int64_t _quiet_deadline_ns(self) noexcept
 
+cdef int64_t _size(int64_t time_ns) noexcept

@@ -9,6 +9,8 @@ from array import array
 from math import nan
 from typing import Any
 
+from cython import cast, compiled, longlong
+
 from edge.counting.model import FOREVER_NS, DoorSettings
 from edge.counting.terms import JITTER_S, LINE_MAX, RECENT0, RECENT1, WANDERER
 
@@ -74,10 +76,6 @@ class Window:
         slowest_ns = _QUIET_NS_MAX if metres is None else int(metres / _SLOWEST_M_S * 1e9)
         self.quiet_ns = max(_QUIET_NS_MIN, min(_QUIET_NS_MAX, slowest_ns))
         self.margin_ns = settings.debounce_ns  # an edge is known this much later than it happened
-        self.rises = array("q", [0]) * (2 * LINE_MAX)
-        self.falls = array("q", [0]) * (2 * LINE_MAX)
-        """Pulse k of line l stands at l * LINE_MAX + k."""
-        self.waiting = array("i", [0, 0])
         self.open0_ns = self.open1_ns = -1
         """Since when a line is blocked; -1 where it is clear, or was blocked from the start."""
         self.first_ns, self.tick_ns, self.heard = -1, 0, 0
@@ -92,6 +90,11 @@ class Window:
         self.search, self.groups = Search(), Groups()
         self.search.habits = self.habits
         self.teller = Teller(settings, self.habits, self.search, self.groups)
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.rises = array("q", [0]) * (2 * LINE_MAX)
+            self.falls = array("q", [0]) * (2 * LINE_MAX)
+            """Pulse k of line l stands at l * LINE_MAX + k."""
+            self.waiting = array("i", [0, 0])
 
     def rise(self, line: int, t_ns: int) -> None:
         if line:
@@ -179,7 +182,7 @@ class Window:
     def _end_stay(self, found: Found, first: int) -> None:
         """Both beams are clear: a passage if they left by the other line than they came by, walking."""
         apart_ns = self.left1_ns - self.left0_ns
-        if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < abs(apart_ns) < _LEFT_NS_MAX:
+        if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < _size(apart_ns) < _LEFT_NS_MAX:
             gone = 1 if apart_ns > 0 else 0
             known = self.stay != _BY_BOTH
             if known and gone != self.stay:
@@ -257,8 +260,8 @@ class Window:
         for pulse in range(self.waiting[0]):
             rise_lag = self.rises[LINE_MAX + pulse] - self.rises[pulse]
             fall_lag = self.falls[LINE_MAX + pulse] - self.falls[pulse]
-            lags = abs(rise_lag) + abs(fall_lag)
-            uneven = abs(rise_lag - fall_lag) > _HALF * _SURE_CHANGE * lags
+            lags = _size(rise_lag) + _size(fall_lag)
+            uneven = _size(rise_lag - fall_lag) > _HALF * _SURE_CHANGE * lags
             if uneven or lags < 2 * _LAG_NS_MIN or (rise_lag < 0) != (fall_lag < 0):
                 return False
         return True
@@ -302,8 +305,9 @@ class Window:
         last1_ns = self.falls[LINE_MAX + count1 - 1] if count1 else -1
         wait_ns = self.quiet_ns
         if count0 and count1 and self._clean():
-            lags_ns = abs(last1_ns - last0_ns) + abs(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
-            wait_ns = min(wait_ns, max(_SURE_NS_MIN, int(_HALF * lags_ns * _SURE_M / self.habits.separation_m)))
+            lags_ns = _size(last1_ns - last0_ns) + _size(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
+            sure_ns = cast(longlong, _HALF * lags_ns * _SURE_M / self.habits.separation_m)
+            wait_ns = min(wait_ns, max(_SURE_NS_MIN, sure_ns))
         return max(last0_ns, last1_ns) + wait_ns + self.margin_ns
 
     def snapshot(self) -> dict[str, Any]:
@@ -335,3 +339,8 @@ class Window:
         self.teller.restore(state["teller"])
         self.habits.restore(state["habits"])
         self.deadline_ns = state["deadline_ns"]
+
+
+def _size(time_ns: int) -> int:
+    """What `abs` says: Cython makes Python objects of it and of `int`, which took half of a clean passage's time."""
+    return -time_ns if time_ns < 0 else time_ns

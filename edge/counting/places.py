@@ -1,0 +1,193 @@
+# cython: cdivision=True
+"""The hypotheses of a search, and which of them are kept.
+
+Compiled by Cython with the types in `places.pxd`; the same source runs uncompiled.
+"""
+
+from __future__ import annotations
+
+from array import array
+
+from cython import compiled
+from cython.cimports.libc.math import exp, log1p
+
+from edge.counting.terms import EDGE_WORTH, FIRST, KEPT, LINE_MAX, ROOT
+
+try:
+    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
+except NameError:
+    SOURCE_SHA256 = ""
+
+_PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
+_NONE = -1
+_LONE_PART = -4.0
+_NOTHING_LOG = -40.0  # what is so much less likely adds nothing to a score
+
+
+class Places:
+    """Hypotheses about a scene. Each has a place, and is what its `parent` said and one body more.
+
+    Those that explain all edges up to one, and not that one, are kept together, a few of each: `kept` of them. `found`
+    are the places of those that explain all, likeliest first, `found_count` of them. Of a place: `score`, a log
+    density, and `rank`, the same without what edges are worth; `mask`, the edges explained; `inward`, the persons from
+    line 0 to line 1, and `outward`; its last `body` and what that is, `kind`; and of the person or part that it belongs
+    to, numbered `group`, the lag and the centre (of the torso, where there is one) and from when to when it is halfway
+    between the beams. `new_…`: of the one that looks for a place now, up to which edge it explains all, and so on.
+    """
+
+    __slots__ = (
+        "abreast",
+        "body",
+        "centre_s",
+        "edges",
+        "end_s",
+        "follows",
+        "found",
+        "found_count",
+        "group",
+        "groups",
+        "has_person",
+        "has_wheels",
+        "inward",
+        "kept",
+        "kind",
+        "lag_s",
+        "last",
+        "length_m",
+        "loose_parts",
+        "mask",
+        "meets",
+        "near0",
+        "near1",
+        "new_edge",
+        "new_edges",
+        "new_mask",
+        "outward",
+        "parent",
+        "part_m",
+        "rank",
+        "score",
+        "start_s",
+        "width_s",
+        "width_sd_s",
+        "worst",
+    )
+
+    def __init__(self) -> None:
+        self.new_mask = self.new_edges = self.new_edge = 0
+        self.last = self.found_count = 0
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.found = array("i", [0]) * KEPT
+            self.kept = array("i", [0]) * (4 * LINE_MAX + 1)
+            self.worst = array("i", [0]) * (4 * LINE_MAX + 1)
+            self.parent = array("i", [0]) * _PLACES
+            self.body = array("i", [0]) * _PLACES
+            self.kind = array("i", [0]) * _PLACES
+            self.group = array("i", [0]) * _PLACES
+            self.groups = array("i", [0]) * _PLACES
+            self.inward = array("i", [0]) * _PLACES
+            self.outward = array("i", [0]) * _PLACES
+            self.edges = array("i", [0]) * _PLACES
+            self.loose_parts = array("i", [0]) * _PLACES
+            self.near0 = array("i", [0]) * _PLACES
+            self.near1 = array("i", [0]) * _PLACES
+            self.has_person = array("i", [0]) * _PLACES
+            self.has_wheels = array("i", [0]) * _PLACES
+            self.mask = array("q", [0]) * _PLACES
+            self.score = array("d", [0.0]) * _PLACES
+            self.rank = array("d", [0.0]) * _PLACES
+            self.lag_s = array("d", [0.0]) * _PLACES
+            self.centre_s = array("d", [0.0]) * _PLACES
+            self.start_s = array("d", [0.0]) * _PLACES
+            self.end_s = array("d", [0.0]) * _PLACES
+            self.length_m = array("d", [0.0]) * _PLACES
+            self.part_m = array("d", [0.0]) * _PLACES
+            self.width_s = array("d", [0.0]) * _PLACES
+            self.width_sd_s = array("d", [0.0]) * _PLACES
+            self.follows = array("d", [0.0]) * _PLACES
+            self.abreast = array("d", [0.0]) * _PLACES
+            self.meets = array("d", [0.0]) * _PLACES
+
+    def clear(self, edges: int) -> None:
+        """Forget all hypotheses but that nothing is explained yet, of so many edges."""
+        self.new_mask = self.new_edges = self.new_edge = 0
+        self.last = edges
+        for edge in range(edges + 1):
+            self.kept[edge], self.worst[edge] = 0, _NONE
+        self.score[ROOT] = 0.0
+        self.mask[ROOT] = self.inward[ROOT] = self.outward[ROOT] = 0
+        self.groups[ROOT] = self.edges[ROOT] = self.loose_parts[ROOT] = 0
+        self.parent[ROOT] = _NONE
+
+    def place(self, parent: int, body: int, score: float, inward: int, outward: int, loose: int) -> int:
+        """Find a place among the likeliest that have explained as much, or -1.
+
+        Of two that explain the same edges and count the same, the likelier stands for both.
+        """
+        mask, edges, edge = self.new_mask, self.new_edges, self.new_edge
+        if edge == self.last:
+            score += _LONE_PART * loose
+        place = FIRST + edge * KEPT
+        end = place + self.kept[edge]
+        while place < end and (
+            self.mask[place] != mask or self.inward[place] != inward or self.outward[place] != outward
+        ):
+            place += 1
+        chosen = _NONE
+        if place < end:
+            chosen = self._stand_for_both(place, score)
+            score = self.score[place]
+        elif self.kept[edge] < KEPT:
+            chosen = end
+            self.kept[edge] += 1
+        elif score - EDGE_WORTH * edges > self.rank[self.least()]:
+            chosen = self.least()
+        if chosen < 0:
+            return _NONE
+        if chosen == self.worst[edge]:
+            self.worst[edge] = _NONE
+        self.score[chosen], self.mask[chosen], self.edges[chosen] = score, mask, edges
+        self.rank[chosen] = score - EDGE_WORTH * edges
+        self.parent[chosen], self.body[chosen] = parent, body
+        self.inward[chosen], self.outward[chosen], self.loose_parts[chosen] = inward, outward, loose
+        self.group[chosen], self.groups[chosen] = self.groups[parent], self.groups[parent] + 1
+        return chosen
+
+    def _stand_for_both(self, place: int, score: float) -> int:
+        """Add a hypothesis to the score of a place; -1 where the one that is there was likelier and stays."""
+        apart = score - self.score[place]
+        if apart > 0.0:
+            self.score[place] = score
+            apart = -apart
+            chosen = place
+        else:
+            chosen = _NONE
+        if apart > _NOTHING_LOG:
+            self.score[place] += log1p(exp(apart))
+            self.rank[place] = self.score[place] - EDGE_WORTH * self.edges[place]
+            if place == self.worst[self.new_edge]:
+                self.worst[self.new_edge] = _NONE
+        return chosen
+
+    def least(self) -> int:
+        """The least likely of the hypotheses among which the new one would be, where no more are kept."""
+        worst = self.worst[self.new_edge]
+        if worst < 0:
+            worst = place = FIRST + self.new_edge * KEPT
+            while place < FIRST + (self.new_edge + 1) * KEPT:
+                if self.rank[place] < self.rank[worst]:
+                    worst = place
+                place += 1
+            self.worst[self.new_edge] = worst
+        return worst
+
+    def rank_found(self) -> None:
+        """Put those that explain all edges into `found`."""
+        start = FIRST + self.last * KEPT
+        self.found_count = self.kept[self.last]
+        for number in range(self.found_count):
+            place, at = start + number, number
+            while at > 0 and self.score[self.found[at - 1]] < self.score[place]:
+                self.found[at] = self.found[at - 1]
+                at -= 1
+            self.found[at] = place

@@ -1,0 +1,70 @@
+"""What is written twice, in Python and for the compiler, is the same; and what a search leaves out changes nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from array import array
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge.counting import DoorSettings, build
+from simulators.people import BeamEdge, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TYPECODES = {"signed char": "b", "int": "i", "int64_t": "q", "float": "f", "double": "d"}
+
+
+def held(thing: object, seen: set[int]) -> Iterator[Any]:
+    """All objects of the pure core that one of them holds, and itself."""
+    if id(thing) in seen or not type(thing).__module__.startswith("edge.counting.pure"):
+        return
+    seen.add(id(thing))
+    yield thing
+    for kind in type(thing).__mro__[:-1]:
+        for name in getattr(kind, "__slots__", ()):
+            yield from held(getattr(thing, name), seen)
+
+
+def declared(pxd: str) -> Iterator[tuple[str, str, int]]:
+    """The C columns of a class: name, typecode and length."""
+    for kind, length, names in re.findall(r"^    cdef ([\w ]+)\[(\d+)\] (.+)$", pxd, re.MULTILINE):
+        for name in names.split(", "):
+            yield name, TYPECODES[kind], int(length)
+
+
+def test_columns_are_as_long_in_c_as_in_python() -> None:
+    """A compiled column that is shorter would be written beyond its end."""
+    door = build.load_pure().Door(DoorSettings(0.12))
+    checked = 0
+    for thing in held(door, set()):
+        for kind in type(thing).__mro__[:-1]:
+            pxd = (Path(build.__file__).parent / f"{kind.__module__.rpartition('.')[2]}.pxd").read_text("utf-8")
+            own = pxd.partition(f"cdef class {kind.__name__}")[2].partition("cdef class ")[0]
+            columns = {name: (code, length) for name, code, length in declared(own)}
+            slots: dict[str, Any] = {name: getattr(thing, name) for name in getattr(kind, "__slots__", ())}
+            mine = {name: (value.typecode, len(value)) for name, value in slots.items() if isinstance(value, array)}
+            if kind.__name__ != "Found":  # its columns grow
+                assert mine == columns, kind.__name__
+                checked += len(columns)
+    assert checked > 50  # else the pattern no longer fits
+
+
+@pytest.mark.parametrize(("scenario", "separation_m"), [("busy", 0.12), ("abreast", 0.30), ("loiterers", 0.08)])
+def test_what_is_hopeless_may_be_left_out(monkeypatch: pytest.MonkeyPatch, scenario: str, separation_m: float) -> None:
+    """Where no bound is known all is worked out, and the same people pass."""
+    core = build.load_pure()
+    edges = [event for event in simulate(scenario, 4, 0.4, separation_m) if isinstance(event, BeamEdge)]
+    columns = [array("q", column) for column in zip(*edges, strict=True)]
+    usual = list(core.Door(DoorSettings(separation_m)).replay(*columns).passages())
+
+    def endless(search: Any, body: int) -> None:
+        search.bodies.most[body] = search.bodies.most_far[body] = search.bodies.most_joined[body] = float("inf")
+
+    monkeypatch.setattr(sys.modules["edge.counting.pure.search"].Search, "_bound", endless)
+    assert usual
+    assert list(core.Door(DoorSettings(separation_m)).replay(*columns).passages()) == usual
