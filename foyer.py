@@ -66,11 +66,7 @@ def replay(
     replayed = replaying.replay(*traces, separation_m=separation_m, debounce_ms=debounce_ms)
     for note in replayed.notes:
         print(f"foyer: {note}", file=sys.stderr)
-    if as_json:
-        print(replaying.as_json(replayed))
-        return
-    for line in replaying.as_table(replayed):
-        print(line)
+    sys.stdout.writelines(replaying.as_json(replayed) if as_json else replaying.as_table(replayed))
 
 
 simulate = typer.Typer(no_args_is_help=True, help="Make recordings of people and devices that are not there.")
