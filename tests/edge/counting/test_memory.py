@@ -22,7 +22,7 @@ _SNAPSHOT_BYTES = 4_000
 _GROWTH_BYTES = 4_096
 WALKS = Pattern(((3_000 * MS, 0), (90 * MS, 1), (140 * MS, 0), (90 * MS, 1)))
 FLICKERS = Pattern(((2 * MS, 0), (1 * MS, 1)))
-CHEAP = {"walks": (WALKS, 100_000), "flickers": (FLICKERS, 100_000)}
+CHEAP = {"walks": (WALKS, 40_000), "flickers": (FLICKERS, 40_000)}
 COSTLY = {
     name: (HAND_MADE[name], 1_000)
     for name in ("both at once", "one line held, the other flickers", "twelve on one line, then on the other")
@@ -44,7 +44,7 @@ def test_replay_holds_no_more_in_the_end(core: ModuleType, name: str) -> None:
     """Five pieces of a recording, each with results that are let go."""
     pattern, count = (CHEAP | COSTLY)[name]
     if is_pure(core):
-        count = min(count // 20, 1_000)  # what it allocates is the same, and each allocation is traced
+        count = min(count // 20, 500)  # what it allocates is the same, and each allocation is traced
     edges = pattern.edges()
     pieces = [
         tuple(
@@ -75,7 +75,7 @@ def test_feed_holds_no_more_in_the_end(core: ModuleType, name: str) -> None:
     tracemalloc.start()
     try:
         for _ in range(3):
-            for edge in islice(edges, 1_000 if is_pure(core) else count // 4):
+            for edge in islice(edges, 400 if is_pure(core) else count // 4):
                 door.feed(*edge)
             sizes.append(held())
     finally:

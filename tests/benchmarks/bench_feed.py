@@ -1,4 +1,4 @@
-"""What one edge costs a live door at worst: python tests/benchmarks/bench_live.py [--edges 1000000] [--search 0].
+"""What one edge costs a live door at worst: python tests/benchmarks/bench_feed.py [--edges 1000000] [--search 0].
 
 Prints a JSON line a pattern of edges that were made to be costly (`adversary.py`): processor time of `feed`, mean and
 worst, each call as fast as the fastest of three runs took it. `--search N` looks for worse ones, N steps for the mean
