@@ -11,16 +11,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from collector.commands import app as collector_app
 from collector.store_commands import add_to
 from firmware_cfg.errors import ConfigError, FoyerError
-
-if TYPE_CHECKING:
-    from edge import manytraces
 
 app = typer.Typer(
     name="foyer",
@@ -73,13 +70,10 @@ def replay(
     ] = None,
 ) -> None:
     """Count the passages in a recording of a door's beams, or in many."""
-    from edge import manytraces
     from edge import replay as replaying
 
-    if jobs is not None or not manytraces.is_one(traces):
-        _replay_many(
-            traces, jobs or len(os.sched_getaffinity(0)), manytraces.Settings(separation_m, debounce_ms), as_json
-        )
+    if jobs is not None or not replaying.is_one(traces):
+        _replay_many(traces, jobs, separation_m, debounce_ms, as_json)
         return
     replayed = replaying.replay(*traces, separation_m=separation_m, debounce_ms=debounce_ms)
     for note in replayed.notes:
@@ -87,11 +81,14 @@ def replay(
     sys.stdout.writelines(replaying.as_json(replayed) if as_json else replaying.as_table(replayed))
 
 
-def _replay_many(traces: list[Path], jobs: int, how: manytraces.Settings, as_json: bool) -> None:
+def _replay_many(
+    traces: list[Path], jobs: int | None, separation_m: float | None, debounce_ms: float | None, as_json: bool
+) -> None:
     from edge import manytraces
 
     paths = manytraces.found_below(traces)
-    counting = manytraces.count_all(paths, jobs, how)
+    how = manytraces.Settings(separation_m, debounce_ms)
+    counting = manytraces.count_all(paths, jobs or len(os.sched_getaffinity(0)), how)
     with typer.progressbar(
         counting, len(paths), "traces", hidden=not sys.stderr.isatty(), show_pos=True, file=sys.stderr
     ) as bar:

@@ -54,19 +54,6 @@ class Counted:
         self.faults += len(found.faults)
 
 
-def is_one(paths: Sequence[Path]) -> bool:
-    """Whether these are one recording: all but a folder that holds no unit's segments, nor do the folders in it.
-
-    Raises TraceError where a folder cannot be read.
-    """
-    if len(paths) != 1 or not paths[0].is_dir():
-        return True
-    try:
-        return any(there.is_dir() and segment_files(there) for there in (paths[0], *paths[0].iterdir()))
-    except OSError as error:
-        raise TraceError(f"{error.filename}: {error.strerror}") from error
-
-
 def found_below(paths: Sequence[Path]) -> list[Path]:
     """The traces among `paths` and in the folders among them, and below; a folder of a unit's segments is one.
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from edge.counting import Columns, Door, DoorSettings, EdgeError
 from edge.recorded import Recorded
 from edge.trace import TraceError, TraceHeader, TraceReader, open_trace
+from edge.trace.segments import segment_files
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _SIGNS = {"in": 1, "unknown": 0, "out": -1}
@@ -53,6 +54,19 @@ def settings(separation_m: float | None, debounce_ms: float | None, header: Trac
     if not 0 <= debounce_ms < float("inf"):
         raise ConfigError(f"debounce of {debounce_ms} ms: expected 0 or more milliseconds (5 to 15 suit most beams)")
     return DoorSettings(separation_m, round(debounce_ms * NS_PER_MS))
+
+
+def is_one(paths: Sequence[Path]) -> bool:
+    """Whether these are one recording: all but a folder that holds no unit's segments, nor do the folders in it.
+
+    Raises TraceError where a folder cannot be read.
+    """
+    if len(paths) != 1 or not paths[0].is_dir():
+        return True
+    try:
+        return any(there.is_dir() and segment_files(there) for there in (paths[0], *paths[0].iterdir()))
+    except OSError as error:
+        raise TraceError(f"{error.filename}: {error.strerror}") from error
 
 
 def replay(path: Path, *more: Path, separation_m: float | None = None, debounce_ms: float | None = None) -> Replayed:
