@@ -48,7 +48,7 @@ def replay(
         typer.Argument(
             metavar="TRACE",
             help="A recording: .jsonl, .csv or .vcd, also with .gz, or .parquet; or what a unit has recorded: "
-            "the folder, or some of its segments.",
+            "the folder, or some of its segments. Any other folder: all recordings in it and below.",
             show_default=False,
         ),
     ],
@@ -59,18 +59,47 @@ def replay(
         float | None, typer.Option(help="Ignore changes shorter than this; 8 if not given.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Count every recording by itself, a row each, in so many processes; "
+            "as many as there are processors where a folder of recordings is given without it.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Count the passages in a recording of a door's beams."""
+    """Count the passages in a recording of a door's beams, or in many."""
     from edge import replay as replaying
 
+    if jobs is not None or not replaying.is_one(traces):
+        _replay_many(traces, jobs, separation_m, debounce_ms, as_json)
+        return
     replayed = replaying.replay(*traces, separation_m=separation_m, debounce_ms=debounce_ms)
     for note in replayed.notes:
         print(f"foyer: {note}", file=sys.stderr)
-    if as_json:
-        print(replaying.as_json(replayed))
-        return
-    for line in replaying.as_table(replayed):
-        print(line)
+    sys.stdout.writelines(replaying.as_json(replayed) if as_json else replaying.as_table(replayed))
+
+
+def _replay_many(
+    traces: list[Path], jobs: int | None, separation_m: float | None, debounce_ms: float | None, as_json: bool
+) -> None:
+    from edge import manytraces
+
+    paths = manytraces.found_below(traces)
+    how = manytraces.Settings(separation_m, debounce_ms)
+    counting = manytraces.count_all(paths, jobs or len(os.sched_getaffinity(0)), how)
+    with typer.progressbar(
+        counting, len(paths), "traces", hidden=not sys.stderr.isatty(), show_pos=True, file=sys.stderr
+    ) as bar:
+        done = {counted.path: counted for counted in bar}
+    counted = [done[path] for path in paths]
+    for one in counted:
+        for note in (*one.notes, *([] if one.failed is None else [one.failed])):
+            print(f"foyer: {note}", file=sys.stderr)
+    sys.stdout.writelines(manytraces.as_json(counted) if as_json else manytraces.as_table(counted))
+    if manytraces.failures(counted):
+        sys.exit(1)
 
 
 simulate = typer.Typer(no_args_is_help=True, help="Make recordings of people and devices that are not there.")

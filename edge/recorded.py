@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class SerialOnlyError(TraceError):
+    """A unit's recording in which there are no beams."""
+
+
 class Recorded:
     """Pieces of one door's recording, counted as the unit did; `notes` are sentences about what is not there.
 
@@ -49,13 +53,15 @@ class Recorded:
             self.notes.clear()
             if len(doors) == 1:
                 return doors[0], None
-            there = ", ".join(map(str, doors)) or "serial devices only (foyer agent --trace SENSOR=SEGMENT feeds them)"
-            raise TraceError(f"{paths[0]}: expected the recording of one pair of beams; there are {there}")
+            expected = f"{paths[0]}: expected the recording of one pair of beams; there are"
+            if not doors:
+                raise SerialOnlyError(f"{expected} serial devices only (foyer agent --trace SENSOR=SEGMENT feeds them)")
+            raise TraceError(f"{expected} {', '.join(map(str, doors))}")
         for path in paths:
             with open_trace(path) as trace:
                 if trace.header.segment is None:
                     raise TraceError(
-                        f"{path}: no segment of a unit's recording; other traces are counted one at a time"
+                        f"{path}: no segment of a unit's recording; other traces are counted one by one, with --jobs"
                     )
         folders = {path.parent for path in paths}
         if len(folders) > 1:

@@ -131,7 +131,7 @@ def test_serial_rows_are_no_edges(tmp_path: Path) -> None:
     [
         (["missing.jsonl"], r"foyer: .*missing\.jsonl: no such file or directory"),
         (["foyer.py"], r"foyer: .*: the name of a trace ends in one of"),
-        (["."], r"foyer: \.: no recording in it: expected a trace, or what foyer agent --record has written"),
+        (["docs/pictures"], r"foyer: docs/pictures: no trace in it: expected files that end in one of"),
         ([TRACES / "single-in.jsonl"] * 2, r"foyer: .*single-in\.jsonl: no segment of a unit's recording"),
         ([TRACES / "runs-backwards.jsonl"], r"foyer: .*runs-backwards\.jsonl:4: time runs backwards"),
         ([TRACES / "runs-backwards.jsonl", "--json"], r"foyer: .*runs-backwards\.jsonl:4: time runs backwards"),

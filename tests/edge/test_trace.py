@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.counting import T_NS_LIMIT
+from edge.replay import replay
 from edge.trace import (
     READERS,
     WRITERS,
@@ -27,6 +28,7 @@ from edge.trace import (
     open_trace,
     whole_file,
 )
+from edge.trace.model import CHUNK_ROWS
 
 TRACES = Path(__file__).parents[1] / "traces"
 ROOT = Path(__file__).parents[2]
@@ -78,6 +80,25 @@ class TestEveryFormat:
         path = tmp_path / f"round-trip{suffix}"
         write(path, header, rows)
         assert read(path) == (header, rows)
+
+    @pytest.mark.parametrize("count", [0, 1, CHUNK_ROWS, CHUNK_ROWS + 1])
+    def test_columns_are_its_edges(self, tmp_path: Path, suffix: str, count: int) -> None:
+        path = tmp_path / f"columns{suffix}"
+        write(path, TraceHeader(), [Edge(t_ns, t_ns // 2 % 2, t_ns % 2) for t_ns in range(count)])
+        with open_trace(path) as trace:
+            pieces = list(trace.columns())
+        assert [edge for piece in pieces for edge in zip(*piece, strict=True)] == read(path)[1]
+        assert all(0 < len(piece.t_ns) <= CHUNK_ROWS for piece in pieces)
+        for piece in pieces:
+            views = [memoryview(column) for column in piece]  # type: ignore[arg-type]  # what the core reads in place
+            assert [view.format for view in views] == ["q", "b", "b"]
+
+    def test_counting_names_the_wrong_row(self, tmp_path: Path, suffix: str) -> None:
+        path = tmp_path / f"wrong{suffix}"
+        write(path, TraceHeader(), [Edge(5, 0, 1), Edge(4, 1, 1)])
+        at = re.escape(f"{suffix}:15: ") if suffix.startswith(".vcd") else place(suffix, 2)
+        with pytest.raises(TraceError, match=f"{at}time runs backwards, from 5 to 4 ns"):
+            replay(path)
 
     def test_the_same_rows_make_the_same_bytes(self, tmp_path: Path, suffix: str) -> None:
         one, two = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from edge.replay import replay
 from edge.trace import Edge, SerialBytes, TraceError, TraceHeader, create_trace, open_trace
 from edge.trace.parquet import GROUP_ROWS
 
@@ -97,6 +98,40 @@ def test_bad_files(tmp_path: Path, columns: dict[str, Any], metadata: dict[str, 
         list(trace)
     assert says in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path / "bad.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("t_ns", [5, None, 7], ": row 2: time None: expected nanoseconds"),
+        ("t_ns", [5, 4, 7], ": row 2: time runs backwards, from 5 to 4 ns"),
+        ("t_ns", [5, 6, 1 << 62], ": row 3: time 4611686018427387904 ns: expected 0 to below 2^62"),
+        ("t_ns", [-5, 6, 7], ": row 1: time -5 ns: expected 0 to below 2^62"),
+        ("line", ["outer", "middle", "inner"], ": row 2: line 'middle': expected one of outer, inner, serial"),
+        ("line", ["outer", None, "inner"], ": row 2: line None: expected one of outer, inner, serial"),
+        ("line", ["outer", "serial", "inner"], ": row 2: serial data None: expected"),
+        ("level", [1, None, 1], ": row 2: level None: expected 1 (beam blocked) or 0 (clear)"),
+        ("level", [1, 0, -1], ": row 3: level -1: expected 1 (beam blocked) or 0 (clear)"),
+    ],
+)
+@pytest.mark.parametrize("own", [True, False])
+def test_counting_names_the_wrong_row(tmp_path: Path, column: str, values: list[Any], says: str, own: bool) -> None:
+    """In columns of the types that we write, which are not looked at row by row, and in others' as well."""
+    types = {"t_ns": pa.int64(), "line": pa.dictionary(pa.int8(), pa.string()), "level": pa.int8()}
+    given = {"t_ns": [5, 6, 7], "line": ["outer", "inner", "outer"], "level": [1, 1, 0], column: values}
+    write(tmp_path / "bad.parquet", {name: pa.array(given[name], types[name] if own else None) for name in given})
+    with pytest.raises(TraceError) as caught:
+        replay(tmp_path / "bad.parquet")
+    assert str(caught.value).startswith(f"{tmp_path / 'bad.parquet'}{says}")
+
+
+def test_bytes_received_are_no_edges_in_columns(tmp_path: Path) -> None:
+    rows = [Edge(1, 0, 1), SerialBytes(2, b"x"), Edge(3, 1, 1)]
+    with create_trace(tmp_path / "a.parquet", TraceHeader()) as trace:
+        for row in rows:
+            trace.write(row)
+    with open_trace(tmp_path / "a.parquet") as trace:
+        assert [list(zip(*piece, strict=True)) for piece in trace.columns()] == [[(1, 0, 1), (3, 1, 1)]]
 
 
 def test_what_is_no_parquet(tmp_path: Path) -> None:
