@@ -45,7 +45,7 @@ _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved acro
 _TINY = 1e-12
 _IMPOSSIBLE = 1e-9
 _SLOWEST_M_S = 0.3
-_JOINED = 0.15  # of what people have with them touches them, or another piece of it, where a beam looks
+_JOINED, _PIECES_JOINED = 0.15, 0.4  # of what people have with them touches them, or another piece of it, at a beam
 _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
 
 _NOBODY_RATE = 0.02
@@ -351,7 +351,7 @@ class Bodies:
         elif bounded:
             length_m = measure.width_s * speed
             person = habits.shorter(length_m)
-            arm, piece = _JOINED * arm_shorter(length_m), _JOINED * piece_shorter(length_m)
+            arm, piece = _JOINED * arm_shorter(length_m), _PIECES_JOINED * piece_shorter(length_m)
         else:
             length_m, fit = measure.width_s * speed, measure.fit
             person = habits.length_density(length_m, measure.lag_s, self.chair_m) * speed * fit

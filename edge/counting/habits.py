@@ -52,7 +52,7 @@ _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
 _STAGGER_SD_M = 0.25
 _ROOM_S_MIN = 0.02
-_MEMORY, _PRIOR_PEOPLE = 0.005, 10.0
+_MEMORY, _PRIOR_PEOPLE = 0.005, 12.0
 _FOLLOWED, _ALONE_MIN = 0.2, 0.4  # of followers are seen together with whom they follow
 _RECENT_S = 300.0
 _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
@@ -290,7 +290,7 @@ class Habits:
         `weight` is how likely it is that there was that person.
         """
         self.people = min(self.people + weight, 1e6)
-        pace = weight * max(_MEMORY, 2.0 / (self.people + _PRIOR_PEOPLE))
+        pace = weight * max(_MEMORY, 2.5 / (self.people + _PRIOR_PEOPLE))
         first = max(0.0, 1.0 - follows - abreast - meets)
         self.follow = _share(self.follow + pace * (follows - first * self.follow))
         self.abreast = _share(self.abreast + pace * (abreast + pair - first * self.abreast))
