@@ -37,7 +37,7 @@ cdef class Bodies:
     cdef void _touch(self, Scene scene, int body, int pulse) noexcept
     @cython.locals(pulse=int, rise_bit=int64_t, fall_bit=int64_t, body=int, long_s=double, density=double)
     cdef void _nobody(self, Scene scene, int edge) noexcept
-    @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, swayed=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
+    @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, came_s=double, came_gain=double, swayed=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
     cdef void _wanderers(self, Scene scene, Habits habits, int edge, int came) noexcept
     @cython.locals(at=int, index=int)
     cdef int _note(self, int times, double t_s) noexcept

@@ -216,7 +216,8 @@ class Bodies:
         high0 = high1 = opened = 0
         first_s = second_s = last_s = left0_s = left1_s = -FOREVER_S
         risen0_s = risen1_s = -FOREVER_S
-        entered_s = longest_s = swayed = 0.0
+        entered_s = longest_s = swayed = came_gain = 0.0
+        came_s = FOREVER_S
         for index in range(edge, scene.edges):
             if scene.edge_falls[index]:
                 continue
@@ -253,7 +254,12 @@ class Bodies:
             if count <= 2:  # noqa: PLR2004 - one who turns at once: more pulses are one who loiters
                 gain += self._as_turned(times)
             if came < 0:
-                gain += log(PERSON_RATE * habits.wander) + self._as_walked(habits, second_s - first_s, entered_s)
+                if came_s != second_s:  # else it came as it did a pulse before
+                    came_s = second_s
+                    came_gain = log(PERSON_RATE * habits.wander) + self._as_walked(
+                        habits, second_s - first_s, entered_s
+                    )
+                gain += came_gain
             left_s, left_other_s = (left1_s, left0_s) if first else (left0_s, left1_s)
             if count > 2 or left_s == last_s:  # noqa: PLR2004 - two may be one who walks through
                 risen_s = risen0_s if left0_s >= left1_s else risen1_s

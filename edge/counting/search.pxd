@@ -50,6 +50,7 @@ cdef class Search(Places):
     cdef void _describe(self, int place, int body, int kind, int joins, double width_s) noexcept
     @cython.locals(mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
     cdef double _cover(self, int parent, int body, double width_s) noexcept
+    @cython.locals(least=int)
     cdef bint _hopeless(self, double score) noexcept
     @cython.locals(rest=int64_t)
     cdef int _earliest(self, int edge) noexcept

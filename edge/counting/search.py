@@ -373,7 +373,10 @@ class Search(Places):
         """Whether that would not be kept anyway."""
         if self.kept[self.new_edge] < KEPT:
             return False
-        return score - EDGE_WORTH * self.new_edges <= self.rank[self.least()]
+        least = self.worst[self.new_edge]
+        if least < 0:
+            least = self.least()
+        return score - EDGE_WORTH * self.new_edges <= self.rank[least]
 
     def _earliest(self, edge: int) -> int:
         """The earliest edge that the new hypothesis does not explain; `edge`: up to which it explains all."""
