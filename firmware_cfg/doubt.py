@@ -6,7 +6,7 @@ import math
 
 Z_95 = 1.959964
 """Standard deviations on either side that hold 95 % of a normal distribution."""
-_TOGETHER, _SHARED = 2.0, 0.25
+_TOGETHER, _SHARED, _MISSED = 1.5, 0.2, 0.25
 
 
 def doubt(persons: int, confidence: float) -> float:
@@ -14,18 +14,14 @@ def doubt(persons: int, confidence: float) -> float:
     return persons * persons * confidence * (1.0 - confidence)
 
 
-def margin(variance: float) -> float:
-    """Half of a total's 95 % interval, where its passages' doubts add up to `variance` persons².
+def interval(value: int, variance: float) -> tuple[int, int]:
+    """The 95 % interval of a total whose passages' doubts add up to `variance` persons², in whole persons outwards.
 
     Passages are wrong together: people come in groups, and what a door takes for usual is off by some all day long. So
-    the variance counts twice, and a quarter of it is an error that all share. `foyer simulate totals` measures how many
-    days the interval holds (docs/accuracy.md).
+    the variance counts one and a half times, and a fifth of it is an error that all share. And who is hidden is more
+    often missed than somebody is made up: a quarter of it reaches upwards. `foyer simulate totals` measures how many
+    days such intervals hold (docs/accuracy.md). Of no doubt it is the total itself.
     """
     shared = _SHARED * variance
-    return Z_95 * math.sqrt(_TOGETHER * variance + shared * shared)
-
-
-def interval(value: int, variance: float) -> tuple[int, int]:
-    """The 95 % interval of a total, in whole persons outwards; of no doubt, the total itself."""
-    off = margin(variance)
-    return max(0, math.floor(value - off)), math.ceil(value + off)
+    off = Z_95 * math.sqrt(_TOGETHER * variance + shared * shared)
+    return max(0, math.floor(value - off)), math.ceil(value + off + _MISSED * variance)

@@ -162,8 +162,8 @@ def test_unsure_passages_widen_the_interval_outwards(store: Store) -> None:
     nine_ns = midnight_ns(date(2026, 3, 2), LONDON) + 9 * HOUR_NS
     store.write([parcel(*(passage(seq, nine_ns + seq, confidence=0.9) for seq in range(1, 101)))])
     (hour,) = ask(store, nine_ns, nine_ns + HOUR_NS, "1h").buckets
-    # 100 x 0.09 = 9; 1.96 x sqrt(2 x 9 + (9 / 4)^2) = 9.41
-    assert (hour.visits.low, hour.visits.value, hour.visits.high) == (90, 100, 110)
+    # 100 x 0.09 = 9; 1.96 x sqrt(1.5 x 9 + (9 / 5)^2) = 8.02, and 9 / 4 upwards
+    assert (hour.visits.low, hour.visits.value, hour.visits.high) == (91, 100, 111)
     assert (hour.exits.low, hour.exits.value, hour.exits.high) == (0, 0, 0)
 
 

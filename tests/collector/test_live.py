@@ -220,7 +220,7 @@ def test_one_report_vouches_for_the_day_since_its_sensor_works(live: Live) -> No
 def test_unsure_passages_widen_the_interval(live: Live) -> None:
     live.stored([parcel(*(at(seq, 60, confidence=0.9) for seq in range(1, 101)))])
     answer = live.snapshot("north")
-    assert (answer.visits_today.low, answer.visits_today.value, answer.visits_today.high) == (90, 100, 110)
+    assert (answer.visits_today.low, answer.visits_today.value, answer.visits_today.high) == (91, 100, 111)
 
 
 def state(what: str, session: str = "s1") -> State:

@@ -91,7 +91,7 @@ def test_table_without_a_date(tmp_path: Path) -> None:
     path = tmp_path / "undated.csv"
     edges = "1000000000,outer,1\n1090000000,inner,1\n1230000000,outer,0\n1320000000,inner,0\n"
     path.write_text(f"t_ns,line,level\n{edges}")
-    assert foyer("replay", path).stdout.splitlines()[1].split() == ["1.160", "s", "in", "1", "-", "-", "0.99"]
+    assert foyer("replay", path).stdout.splitlines()[1].split() == ["1.160", "s", "in", "1", "-", "-", "0.98"]
 
 
 def test_a_date_beyond_the_calendar(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware_cfg.doubt import Z_95, doubt, interval, margin
+from firmware_cfg.doubt import Z_95, doubt, interval
 
 
 def test_a_passage_that_is_sure_leaves_no_doubt() -> None:
@@ -16,9 +16,10 @@ def test_a_passage_that_is_sure_leaves_no_doubt() -> None:
     assert interval(7, 0.0) == (7, 7)
 
 
-def test_a_small_doubt_counts_twice_and_a_great_one_is_shared() -> None:
-    assert math.isclose(margin(0.02), Z_95 * math.sqrt(0.04), rel_tol=1e-3)
-    assert math.isclose(margin(1e6), Z_95 * 250_000, rel_tol=1e-3)
+def test_it_reaches_further_up_than_down() -> None:
+    """Of 100 persons² a spread of sqrt(150 + 400), and 25 more upwards."""
+    off = Z_95 * math.sqrt(550)
+    assert interval(1000, 100.0) == (math.floor(1000 - off), math.ceil(1000 + off + 25))
 
 
 @given(st.integers(0, 10**9), st.floats(0, 1e6), st.floats(0, 1e6))

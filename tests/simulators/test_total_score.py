@@ -34,9 +34,9 @@ def test_a_passage_is_right_where_as_many_crossed_then_that_way() -> None:
 
 
 def test_the_table_says_how_many_totals_their_intervals_hold() -> None:
-    outcome = Outcome(Task(HUB, 0.12, 1), [(100, 90, 9.0), (100, 89, 9.0)], Counter({4: 10}), Counter({4: 9}))
+    outcome = Outcome(Task(HUB, 0.12, 1), [(100, 90, 9.0), (103, 90, 9.0)], Counter({4: 10}), Counter({4: 9}))
     lines = list(table([outcome]))
-    assert lines[2] == "| hub | 0.12 m | 2 | 100 each | -10.5% | 50.0% | ± 10.0% |"
+    assert lines[2] == "| hub | 0.12 m | 2 | 102 each | -11.3% | 50.0% | ± 9.9% |"
     assert lines[-1] == "| 0.9 to 0.97 | 10 | 90.0% |"
 
 
