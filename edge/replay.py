@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from edge.counting import Columns, Door, DoorSettings, EdgeError
 from edge.recorded import Recorded
 from edge.trace import TraceError, TraceHeader, TraceReader, open_trace
 from edge.trace.segments import segment_files
+from firmware_cfg.doubt import doubt, interval
 from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
 
@@ -37,6 +39,14 @@ class Replayed:
     def total(self, direction: str) -> int:
         """Persons who passed in that direction."""
         return total(self.found, direction)
+
+
+def _interval(found: Columns, direction: str) -> tuple[int, int]:
+    """The 95 % interval of that total (`firmware_cfg.doubt`)."""
+    sign = _SIGNS[direction]
+    passages = zip(found.direction, found.persons, found.confidence, strict=True)
+    doubts = fsum(doubt(persons, confidence) for way, persons, confidence in passages if way == sign)
+    return interval(total(found, direction), doubts)
 
 
 def total(found: Columns, direction: str) -> int:
@@ -108,7 +118,7 @@ def pieces(path: Path, trace: TraceReader, how: DoorSettings) -> Iterator[tuple[
 
 
 def as_json(replayed: Replayed) -> Iterator[str]:
-    """One JSON object, in pieces; times are ns since the trace's t0, totals are persons."""
+    """One JSON object, in pieces; times are ns since the trace's t0, totals are persons, with their 95 % intervals."""
     yield f'{{"edges": {replayed.edges}, "passages": ['
     found = replayed.found
     row = '{"t_ns": %d, "direction": "%s", "persons": %d, "speed_m_s": %r, "length_m": %r, "confidence": %r}'
@@ -117,8 +127,12 @@ def as_json(replayed: Replayed) -> Iterator[str]:
         yield begin + block.replace("nan", "null")
         begin = ", "
     totals = {"in": replayed.total("in"), "out": replayed.total("out")}
-    faults = [asdict(fault) for fault in found.faults]
-    yield f'], "totals": {json.dumps(totals)}, "faults": {json.dumps(faults)}}}\n'
+    rest = {
+        "totals": totals,
+        "intervals": {way: _interval(found, way) for way in totals},
+        "faults": [asdict(fault) for fault in found.faults],
+    }
+    yield f"], {json.dumps(rest)[1:]}\n"
 
 
 def as_table(replayed: Replayed) -> Iterator[str]:
@@ -130,7 +144,9 @@ def as_table(replayed: Replayed) -> Iterator[str]:
     row = f"%-{width}s  %-7s  %7d  %9.2f  %8.2f  %10.2f\n"
     for block in _rows(row, "", _times(found, t0_ns), found):
         yield block.replace("nan", "  -")
+    (low, high), (least, most) = _interval(found, "in"), _interval(found, "out")
     yield f"\n{replayed.edges} edges: {replayed.total('in')} in, {replayed.total('out')} out\n"
+    yield f"95 %: {low} to {high} in, {least} to {most} out\n"
     counts: dict[tuple[str, str], int] = {}
     for fault in found.faults:
         if fault.kind == "repeated_level":

@@ -44,6 +44,7 @@ def test_json_is_one_object_with_these_keys() -> None:
             }
         ],
         "totals": {"in": 1, "out": 0},
+        "intervals": {"in": [0, 2], "out": [0, 0]},
         "faults": [
             {
                 "t_ns": 1_150_000_000,
@@ -79,11 +80,12 @@ def test_levels_before_the_first_edge() -> None:
 def test_table() -> None:
     done = foyer("replay", TRACES / "repeated-level.jsonl")
     assert (done.returncode, done.stderr) == (0, "")
-    head, passage, blank, totals, faults = done.stdout.splitlines()
+    head, passage, blank, totals, interval, faults = done.stdout.splitlines()
     assert head.split() == ["time", "way", "persons", "speed", "m/s", "length", "m", "confidence"]
     assert passage.split() == ["2026-03-02T09:00:01.16Z", "in", "1", "1.33", "0.31", "0.98"]
     assert blank == ""
     assert totals == "5 edges: 1 in, 0 out"
+    assert interval == "95 %: 0 to 2 in, 0 to 0 out"
     assert faults == "1 x repeated_level on outer"
 
 
@@ -104,7 +106,13 @@ def test_a_date_beyond_the_calendar(tmp_path: Path) -> None:
 def test_a_trace_without_edges(tmp_path: Path) -> None:
     (tmp_path / "quiet.jsonl").write_text('{"foyer_trace": 1}\n')
     done = foyer("replay", tmp_path / "quiet.jsonl", "--json")
-    assert json.loads(done.stdout) == {"edges": 0, "passages": [], "totals": {"in": 0, "out": 0}, "faults": []}
+    assert json.loads(done.stdout) == {
+        "edges": 0,
+        "passages": [],
+        "totals": {"in": 0, "out": 0},
+        "intervals": {"in": [0, 0], "out": [0, 0]},
+        "faults": [],
+    }
 
 
 def test_every_format_counts_the_same(tmp_path: Path) -> None:
