@@ -8,7 +8,7 @@ TEST_PACKAGES := chromium chromium-driver faketime fonts-dejavu-core influxdb mo
 BENCH_PACKAGES := numpy==2.4.6
 CORE := setup.py $(wildcard edge/counting/*.py edge/counting/*.pxd)
 
-.PHONY: demo test bench faults lint docs pins clean
+.PHONY: demo test bench compare faults lint docs pins clean
 
 demo: .make/demo  ## Six simulated hubs, live on http://127.0.0.1:8000 (options: make demo ARGS="--for 20")
 	@$(BIN)/foyer demo $(ARGS)
@@ -24,6 +24,9 @@ lint: .make/test
 
 bench: .make/bench  ## Ratios, each measured in one run on this machine
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+compare: .make/test  ## The collector beside Node-RED and the usual scripts, on one broker and InfluxDB (needs node and npm)
+	@$(BIN)/python tests/benchmarks/compare.py $(ARGS)
 
 faults: .make/test  ## Real processes killed at random moments; what was lost and what is there twice (options: ARGS="--runs 20")
 	@PYTHONPATH=.:tests $(BIN)/python -m faults $(ARGS)

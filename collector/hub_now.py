@@ -33,6 +33,7 @@ class HubNow:
         self.inside = InsideNow(hub, units)
         self._premises = Premises(hub)
         self._last: list[Passage] = []
+        self._shown: dict[int, tuple[Passage, LastPassage]] = {}  # those by identity: each is shown many times
         self._entrances = {
             (stay.id, sensor.name): sensor.entrance
             for stay in hub.units
@@ -106,12 +107,19 @@ class HubNow:
             as_of=to_rfc3339(now_ns),
             occupancy=self.inside.answer(now_ns),
             visits_today=self.today.visits(now_ns),
-            last_passages=[_last_passage(passage) for passage in reversed(self._last)],
+            last_passages=self._last_passages(),
             entrances=self.today.entrances(now_ns),
             rooms=self._premises.rooms_answer(now_ns, partial(self._room_trouble, now_ns)),
             cabinet=self._premises.cabinet_answer(now_ns, partial(self._cabinet_trouble, now_ns)),
             units=[self._units[stay.id].answer(stay, now_ns) for stay in stays],
         )
+
+    def _last_passages(self) -> list[LastPassage]:
+        known = self._shown
+        self._shown = {
+            id(passage): known.get(id(passage)) or (passage, _last_passage(passage)) for passage in self._last
+        }
+        return [shown for _, shown in reversed(self._shown.values())]
 
     def _room_trouble(self, now_ns: int, unit: str, sensor: str) -> str | None:
         known = self._units[unit]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from sys import intern
 
 from collector.analysis.footfall import counting_sensors, split
 from collector.answers import PeopleInside
@@ -14,6 +15,9 @@ from firmware_cfg.doubt import doubt
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import to_rfc3339
 from firmware_cfg.wire import Counter, Health, Passage
+
+_PERSONS = [float(number) for number in range(16)]
+"""Numbers that moves share."""
 
 
 class InsideNow:
@@ -112,9 +116,10 @@ class InsideNow:
 
 def _move(epoch: str, door: int, event: Passage | Counter) -> Move:
     """Half of those whose direction is not known went each way, as far as anybody knows."""
+    epoch = intern(epoch)  # else each move would keep a copy that came with its message
     if event.kind == "counter":
         return Move(event.t_ns, epoch, event.seq, door, event.in_, event.out)
-    persons = float(event.persons)
+    persons = _PERSONS[event.persons] if event.persons < len(_PERSONS) else float(event.persons)
     if event.direction == "unknown":
         return Move(event.t_ns, epoch, event.seq, door, persons / 2, persons / 2, persons)
     way = (persons, 0.0) if event.direction == "in" else (0.0, persons)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -23,7 +24,7 @@ LOOK_AHEAD_NS = 3600 * NS_PER_S
 """A unit's clock may be ahead by as much."""
 LOOK_BACK_EVENTS: dict[Kind, int] = {"room": 5_000, "cabinet": 100, "fault": 2_000}
 """The newest so many of a hub tell how rooms, cabinet and faults are."""
-PUSH_EVERY_S = 0.05
+PUSH_EVERY_S = 0.04
 LISTENERS_MAX = 200
 LOOK_EVERY_S = 15
 
@@ -49,6 +50,7 @@ class Live:
         }
         self._listeners: list[Listener] = []
         self._shown: dict[str, _Glance] = {}
+        self._day = (0, 0)  # today at every hub, whatever its time zone
         self._looked_ns = 0
         self._changed = threading.Event()
         self._closing = threading.Event()
@@ -76,10 +78,18 @@ class Live:
     def _changing(self) -> Iterator[int]:
         with self._lock:
             now_ns = self._wall_ns()
-            for hub in self._hubs.values():
-                hub.roll(now_ns)
+            self._roll(now_ns)
             yield now_ns
         self._changed.set()
+
+    def _roll(self, now_ns: int) -> None:
+        """Begin a new day at the hubs where it is one; looks at them only when it is somewhere."""
+        start_ns, end_ns = self._day
+        if not start_ns <= now_ns < end_ns:
+            for hub in self._hubs.values():
+                hub.roll(now_ns)
+            days = [hub.today for hub in self._hubs.values()]
+            self._day = max((day.start_ns for day in days), default=0), min((day.end_ns for day in days), default=0)
 
     def stored(self, parcels: Sequence[Parcel], reports: Sequence[Health] = (), states: Sequence[State] = ()) -> None:
         """Events, health reports and states as they come, in any order."""
@@ -164,39 +174,46 @@ class Live:
                 self._listeners.remove(listener)
 
     def _push(self) -> None:
-        """Each change at once, but not more often than every `PUSH_EVERY_S`."""
+        """Each change at once, but no more often than every `PUSH_EVERY_S`, and no more than half of the time."""
         while not self._closing.is_set():
             self._changed.wait(LOOK_EVERY_S)
             self._changed.clear()
+            began_s = time.monotonic()
             with self._lock:
                 listeners = list(self._listeners)
-                answers = self.changes() if listeners else []
+            answers = self.changes() if listeners else []
             for listener in listeners:
                 for answer in answers:
                     listener.offer(answer)
-            self._closing.wait(PUSH_EVERY_S)
+            took_s = time.monotonic() - began_s
+            self._closing.wait(max(PUSH_EVERY_S - took_s, took_s))
 
     def changes(self) -> list[LiveAnswer]:
-        """Hubs of which something came since last asked, and every `LOOK_EVERY_S` those that time alone has changed."""
+        """Hubs of which something came since last asked, and every `LOOK_EVERY_S` those that time alone has changed.
+
+        Others are let in between two hubs, of which there may be thousands.
+        """
         with self._lock:
             now_ns = self._wall_ns()
+            self._roll(now_ns)
             look = abs(now_ns - self._looked_ns) >= LOOK_EVERY_S * NS_PER_S
             if look:
                 self._looked_ns = now_ns
-            answers = []
-            for name, hub in self._hubs.items():
-                hub.roll(now_ns)
-                if not (hub.dirty or look):
-                    continue
-                answer = hub.answer(now_ns)
-                still = {"completeness": 1.0, "empty": None}  # the clock alone moves these
-                inside = answer.occupancy.model_copy(update=still)
-                glance = (inside, answer.rooms, answer.cabinet, answer.units)
-                if hub.dirty or self._shown.get(name) != glance:
-                    answers.append(answer)
-                self._shown[name] = glance
-                hub.dirty = False
-            return answers
+        changed = ((name, hub) for name, hub in self._hubs.items() if hub.dirty or look)
+        return [answer for name, hub in changed if (answer := self._change(name, hub, now_ns)) is not None]
+
+    def _change(self, name: str, hub: HubNow, now_ns: int) -> LiveAnswer | None:
+        """None where only the clock has moved."""
+        with self._lock:
+            hub.roll(now_ns)
+            answer = hub.answer(now_ns)
+            still = {"completeness": 1.0, "empty": None}  # the clock alone moves these
+            inside = answer.occupancy.model_copy(update=still)
+            glance = (inside, answer.rooms, answer.cabinet, answer.units)
+            changed = hub.dirty or self._shown.get(name) != glance
+            self._shown[name] = glance
+            hub.dirty = False
+            return answer if changed else None
 
 
 class Listener:

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from collector.mqtt_stream import Publish, acknowledgements, messages
 from firmware_cfg.endpoint import MqttEndpoint
 
 KEEPALIVE_S = 30
@@ -33,6 +34,7 @@ SESSION_EXPIRY_S = 300
 RECEIVE_MAX = 1000
 ANSWERS_QUEUED_MAX = 10_000
 _READ_BURST = 250
+_READ_BYTES = 65_536
 _IDLE_S = 0.5
 _BACKOFF_S = (0.2, 10.0)
 _STEADY_S = 5.0
@@ -62,6 +64,60 @@ class Handler(Protocol):
 
     def turn(self) -> None:
         """Called after each burst of messages, after each `wake`, and at least twice a second."""
+
+
+class _Client(Client):
+    """paho's client, but messages are taken out of all that has come at once, and acknowledged many at once.
+
+    paho asks the system for each byte of a packet's head, and writes each acknowledgement by itself, which takes longer
+    than all that is done with an event. What is no whole message is paho's, and everything would be where its inner
+    parts were others than those that are overridden here.
+    """
+
+    take: Callable[[Publish], None]
+    handled = 0
+    """Bytes of which something was made."""
+    _come = b""
+
+    def forget(self) -> None:
+        """What has come on an earlier connection."""
+        self._come = b""
+
+    @property
+    def holds(self) -> bool:
+        """Whether something has come of which nothing was made yet."""
+        return bool(self._come)
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Messages of QoS 1 and no other, since we ask for no more."""
+        if mids:
+            self._packet_queue(MessageType.PUBACK, acknowledgements(mids), mids[-1], 1)
+
+    def _packet_read(self) -> MQTTErrorCode:
+        if self._in_packet["command"] == 0:  # else paho is amid one
+            if not self._come:
+                try:
+                    self._come = super()._sock_recv(_READ_BYTES)
+                except BlockingIOError:
+                    return MQTTErrorCode.MQTT_ERR_AGAIN
+                except OSError:
+                    return super()._packet_read()  # paho meets the same, and knows what to do
+            found, end = messages(self._come)
+            self._come = self._come[end:]
+            self.handled += end
+            for message in found:
+                self.take(message)
+            if found:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+        return super()._packet_read()
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._come:
+            part, self._come = self._come[:bufsize], self._come[bufsize:]
+        else:
+            part = super()._sock_recv(bufsize)
+        self.handled += len(part)
+        return part
 
 
 class Subscriber:
@@ -107,13 +163,14 @@ class Subscriber:
         self._client = self._make_client(client_id)
         self._thread = threading.Thread(target=self._main, name=f"mqtt {client_id}", daemon=True)
 
-    def _make_client(self, client_id: str) -> Client:
-        client = Client(
+    def _make_client(self, client_id: str) -> _Client:
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
             manual_ack=self._durable,
         )
+        client.take = self._taken
         if self._endpoint.username is not None:
             client.username_pw_set(self._endpoint.username, self._endpoint.password)
         if self._endpoint.tls:
@@ -147,9 +204,9 @@ class Subscriber:
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Tell the broker that these are done with, in this order; silent for those of an earlier connection."""
-        for delivery in deliveries:
-            if delivery.connection == self._connection and delivery.qos:
-                self._client.ack(delivery.mid, delivery.qos)
+        self._client.acknowledge(
+            [delivery.mid for delivery in deliveries if delivery.connection == self._connection and delivery.qos]
+        )
 
     def publish(self, topic: str, payload: bytes) -> None:
         """QoS 1 while connected; dropped and counted otherwise, since whoever waits for it will ask again."""
@@ -203,6 +260,7 @@ class Subscriber:
         if self._durable:
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
         self._connection += 1
+        self._client.forget()
         try:
             self._client.connect(
                 self._endpoint.host,
@@ -234,7 +292,7 @@ class Subscriber:
         timeout_s = _IDLE_S
         if sock is None:
             timeout_s = min(timeout_s, max(0.0, self._retry_at_s - time.monotonic()))
-        elif isinstance(sock, ssl.SSLSocket) and sock.pending():
+        elif self._client.holds or (isinstance(sock, ssl.SSLSocket) and sock.pending()):
             timeout_s = 0.0
         with selectors.DefaultSelector() as selector:
             selector.register(self._woken, selectors.EVENT_READ)
@@ -247,9 +305,10 @@ class Subscriber:
                 pass
 
     def _read(self) -> None:
-        for _ in range(_READ_BURST):
-            before = self._seen
-            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._seen == before:
+        last = self._seen + _READ_BURST
+        while self._seen < last:
+            before = self._client.handled
+            if self._client.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or self._client.handled == before:
                 return
 
     def _write(self) -> None:
@@ -305,11 +364,13 @@ class Subscriber:
         self._lost(f"lost the broker at {self._endpoint}: {why}")
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        """One that came in pieces, or in a way that only paho knows."""
+        payload = bytes(message.payload)
+        self._taken(Publish(message.topic, payload, message.retain, message.mid, message.qos))
+
+    def _taken(self, message: Publish) -> None:
         self._seen += 1
-        delivery = Delivery(
-            message.topic, bytes(message.payload), message.retain, message.mid, message.qos, self._connection
-        )
-        self._handler.arrived(delivery)
+        self._handler.arrived(Delivery(*message, self._connection))
 
 
 def _ending() -> Properties:

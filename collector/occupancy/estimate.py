@@ -29,7 +29,8 @@ KEPT_NS = 30 * 3600 * NS_PER_S
 """For so long a move may come late, or out of turn."""
 WATCH_KEPT_NS = 8 * 24 * 3600 * NS_PER_S
 """What was watched is known for so long: no building that closes at all stays open for longer."""
-MOVES_MAX = 50_000
+MOVES_MAX = 2_000
+"""More than a day of a busy hub. Each takes 200 bytes, which count where many hubs are as busy for hours."""
 _TIDY_EVERY = 512
 _LEARNABLE_UNSEEN = 1.0
 _NORMAL = NormalDist()

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from collector.store.base import (
     ALL_HUBS,
     QUARTER_MINUTES,
@@ -158,7 +160,8 @@ class InfluxStore(Store):
         order = "DESC" if newest_first else "ASC"
         q = f"""SELECT * FROM {kind} WHERE hub = {literal(hub)} AND time >= {start_ns} AND time < {end_ns}
             ORDER BY time {order} LIMIT {limit}"""  # noqa: S608 - checked names
-        return [_stored(kind, row) for _tags, row in self._server.query(q)]
+        found = (_whole(kind, row) for _tags, row in self._server.query(q))
+        return [stored for stored in found if stored is not None]
 
     def tally(self, unit: str, epoch: str, first: int = 1, last: int = SEQ_MAX) -> dict[Kind, Tally]:
         where = f"unit = {literal(unit)} AND epoch = {literal(epoch)} AND seq >= {first} AND seq <= {last}"
@@ -312,6 +315,16 @@ def _stored(kind: Kind, row: dict[str, Any]) -> Stored:
         if (value := row.get(column.name)) is not None:
             fields[column.name] = _read_back(column, value)
     return Stored(row["unit"], row["epoch"], MODELS[kind].model_validate(fields))
+
+
+def _whole(kind: Kind, row: dict[str, Any]) -> Stored | None:
+    """None for a point that is being written just now: InfluxDB shows its fields as they come, one by one."""
+    if row["seq"] is None or row["epoch"] is None:
+        return None
+    try:
+        return _stored(kind, row)
+    except ValidationError:
+        return None
 
 
 def _read_back(column: Column, value: Any) -> Any:

@@ -4,7 +4,8 @@
 
 Messages wait in Mosquitto for persistent sessions at QoS 1; then each drains them: a paho subscriber that does nothing,
 and the collector into each store. InfluxDB's and SQLite's own rates are taken from ready-made lines and rows in batches
-of 5,000. Every event is counted in the store afterwards. Ratios mean more than rates.
+of 5,000. Every event is counted in the store afterwards. Ratios mean more than rates. The collector does not watch,
+since what waited is not shown to who watches: bench_live.py and bench_pair.py have that.
 """
 
 from __future__ import annotations
@@ -136,7 +137,6 @@ def drain_rate(folder: Path, count: int, per_message: int) -> float:
 class Run:
     store: str
     per_message: int
-    watch: bool
 
 
 def collector_rate(folder: Path, run: Run, store_url: str, count: int) -> float:
@@ -146,7 +146,7 @@ def collector_rate(folder: Path, run: Run, store_url: str, count: int) -> float:
 
         def make() -> Collector:
             return Collector(
-                fleet, parse_mqtt_url(broker.url), store_url, folder / "state", client_id="bench", watch=run.watch
+                fleet, parse_mqtt_url(broker.url), store_url, folder / "state", client_id="bench", watch=False
             )
 
         session = Drain(broker, "bench", SHARED_EVENTS)  # the queue as a crashed collector of that name leaves it
@@ -204,7 +204,7 @@ def sqlite_rate(folder: Path, count: int) -> float:
     return count / seconds
 
 
-RUNS = (("embedded", False), ("influx 1.x", False), ("influx 2.x", False), ("embedded", True))
+STORES = ("embedded", "influx 1.x", "influx 2.x")
 
 
 def main() -> None:
@@ -212,7 +212,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--events", type=int, default=100_000, help="events in messages of 100")
     parser.add_argument("--messages", type=int, default=20_000, help="events in messages of 1")
-    parser.add_argument("--only", choices=["embedded", "influx 1.x", "influx 2.x"], help="one store")
+    parser.add_argument("--only", choices=STORES, help="one store")
     options = parser.parse_args()
     calm_memory()
     counts = {1: options.messages, 100: options.events}
@@ -226,12 +226,12 @@ def main() -> None:
             for per, rate in drains.items():
                 print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
             bounds = {"embedded": bare_sqlite, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
-            for store, watch in RUNS:
+            for store in STORES:
                 if options.only not in (None, store):
                     continue
                 for per, count in counts.items():
-                    run = Run(store, per, watch)
-                    place = folder / f"{store}-{per}-{watch}".replace(" ", "-")
+                    run = Run(store, per)
+                    place = folder / f"{store}-{per}".replace(" ", "-")
                     place.mkdir()
                     url = f"sqlite:{place}/store.db"
                     if store != "embedded":
@@ -239,7 +239,7 @@ def main() -> None:
                         url = f"influxdb+{(influx if store == 'influx 1.x' else front).url}/{place.name}"
                     rate = collector_rate(place, run, url, count)
                     print(
-                        f"{store:10} {per:3} a message{', watching too' if watch else '':14}: {rate:9,.0f} events/s"
+                        f"{store:10} {per:3} a message: {rate:9,.0f} events/s"
                         f" = {rate / drains[per]:.2f} x paho drain, {rate / bounds[store]:.2f} x bare store",
                         flush=True,
                     )

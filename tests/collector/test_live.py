@@ -17,8 +17,10 @@ from collector import unit_now
 from collector.answers import Live as LiveAnswer
 from collector.live import Live
 from collector.store import open_store
+from collector.store.base import Parcel
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import WEEKDAYS, Hub
+from firmware_cfg.times import to_rfc3339
 from firmware_cfg.wire import Event, State
 
 NOW_NS = 1_789_999_200 * 10**9  # 2026-09-21T14:00:00Z, 15:00 in London
@@ -225,6 +227,53 @@ def test_unsure_passages_widen_the_interval(live: Live) -> None:
 
 def state(what: str, session: str = "s1") -> State:
     return State.model_validate({"v": 1, "unit": "door", "session": session, "state": what})
+
+
+def test_the_last_passages_are_those_however_often_they_are_asked_for(live: Live) -> None:
+    for seq in range(1, 61):
+        event = passage(seq, NOW_NS - (90 - seq) * MINUTE_NS)  # a new object where an old one may have been
+        live.stored([parcel(event)])
+        del event
+        shown = [last.t for last in live.snapshot("north").last_passages]
+        times = [to_rfc3339(NOW_NS - (90 - known) * MINUTE_NS) for known in range(seq, max(0, seq - 20), -1)]
+        assert shown == times
+    live.stored([parcel(at(100, 35.5))])
+    assert to_rfc3339(NOW_NS - int(35.5 * MINUTE_NS) + 100) in [t.t for t in live.snapshot("north").last_passages]
+
+
+def test_each_hub_has_its_own_midnight(clock: Clock) -> None:
+    far = Hub.model_validate(
+        {
+            "id": "far",
+            "name": "Far",
+            "type": "local",
+            "timezone": "Asia/Tokyo",
+            "entrances": [{"id": "front", "name": "Front", "counting": "beams"}],
+            "units": [
+                {
+                    "id": "gate",
+                    "since": "2020-01-01T00:00:00Z",
+                    "sensors": [
+                        {"name": "beams", "kind": "beam-pair", "entrance": "front", "outer_pin": 1, "inner_pin": 2}
+                    ],
+                }
+            ],
+        }
+    )
+    live = Live(Fleet({**FLEET.hubs, "far": far}), clock)
+    clock.now_ns = NOW_NS + 50 * MINUTE_NS  # ten minutes to midnight in Tokyo
+    live.stored([parcel(at(1, 5)), Parcel("gate", EPOCH, [passage(1, NOW_NS, hub="far")])])
+    assert [live.snapshot(hub).visits_today.value for hub in ("north", "far")] == [1, 1]
+    clock.now_ns = NOW_NS + 70 * MINUTE_NS
+    live.stored([parcel(at(2, 4))])
+    assert [live.snapshot(hub).visits_today.value for hub in ("north", "far")] == [2, None]
+    clock.now_ns = NOW_NS + 10 * 60 * MINUTE_NS  # past midnight in London too
+    assert [answer.hub for answer in live.changes()] == ["north", "far"]
+    assert [live.snapshot(hub).visits_today.value for hub in ("north", "far")] == [None, None]
+    clock.now_ns = NOW_NS  # somebody sets the clock right
+    live.stored([parcel(at(3, 3))])
+    assert live.snapshot("north").visits_today.value == 1
+    live.close()
 
 
 def test_a_unit_is_online_until_its_will_or_silence(live: Live, clock: Clock) -> None:

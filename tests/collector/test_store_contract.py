@@ -290,6 +290,18 @@ def test_influx_refuses_only_what_does_not_fit(influx: Influx, influx_v2: Influx
     store.close()
 
 
+def test_a_point_that_influx_has_in_part_is_not_there_yet(influx: Influx) -> None:
+    store = open_store(f"influxdb+{influx.url}/{influx.database}")
+    store.write([parcel(passage(1), passage(3))])
+    tags = "passage,hub=north,sensor=beams,unit=door,entrance=front"
+    influx.write(f"{tags} seq=2i {T0_NS + 2}", f'{tags} epoch="{EPOCH}",direction="in" {T0_NS + 4}')
+    influx.write(f'{tags} seq=5i,epoch="{EPOCH}",direction="in",persons=1i {T0_NS + 5}')
+    for newest_first in (False, True):
+        found = store.events("passage", "north", T0_NS, T0_NS + 10, limit=10, newest_first=newest_first)
+        assert sorted(stored.event.seq for stored in found) == [1, 3]
+    store.close()
+
+
 def test_influx_that_is_away_is_unavailable_and_comes_back(influx: Influx) -> None:
     store = open_store(f"influxdb+{influx.url}/foyer")
     influx.stop()
