@@ -119,6 +119,7 @@ def simulate_score(
     ] = None,
     unmeasured: Annotated[bool, typer.Option(help="The core is not told the separation.")] = False,
     oracle: Annotated[bool, typer.Option(help="Beside an oracle that knows the bodies; takes minutes more.")] = False,
+    causes: Annotated[bool, typer.Option(help="Instead, why the core is wrong where it is.")] = False,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A Markdown file whose table to renew.", show_default=False)
@@ -130,6 +131,11 @@ def simulate_score(
     tasks = score.tasks_of(
         scenario or [], separation_m or [], seeds, hours, first_seed, known=not unmeasured, oracle=oracle
     )
+    if causes:
+        from simulators import causes as why
+
+        print("\n".join(why.table(tasks, jobs)))
+        return
     told = list(score.table(score.run(tasks, jobs)))
     print("\n".join(told))
     if output is not None:

@@ -4,10 +4,10 @@ Of an *episode*, from both beams clear to both beams clear, the oracle is told h
 edge of it: their depth, speed, gait, arms and wheels. It is not told which way they faced nor when they came, and hears
 nothing of those who were *hidden*: whom one can leave out and every edge stays where it is, within what sensors jitter.
 
-- **Who was seen** it places so that they make the edges, each facing either way; ways that make the same edges are
-  equally likely.
-- **Who was hidden** it expects by the law of the scenario: among episodes of other doors whose seen people are alike (as
-  many; if only one, as deep, as fast, and turning or not), so many hid so many.
+- **Who was seen** it places so that they make the edges, each facing either way. Where that leaves several ways open, it
+  goes by the law of the scenario: how often each was so in episodes of other doors that left the same ways open.
+- **Who was hidden** it expects by that law: so many were hidden in other doors' episodes whose seen people are alike (as
+  many; if only one, as deep, as fast, and turning or not).
 
 For each window of five minutes and each direction it tells the median of what may have been, so that its expected error
 is the least. No decoder knows as much: edges do not say how deep and fast who made them is, nor how many they are. So
