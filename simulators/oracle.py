@@ -4,14 +4,15 @@ Of an *episode*, from both beams clear to both beams clear, the oracle is told h
 edge of it: their depth, speed, gait, arms and wheels. It is not told which way they faced nor when they came, and hears
 nothing of those who were *hidden*: whom one can leave out and every edge stays where it is, within what sensors jitter.
 
-- **Who was seen** it places so that they make the edges, each facing either way. Where that leaves several ways open, it
-  goes by the law of the scenario: how often each was so in episodes of other doors that left the same ways open.
-- **Who was hidden** it expects by that law: so many were hidden in other doors' episodes whose seen people are alike (as
-  many; if only one, as deep, as fast, and turning or not).
+- **Who was seen** it places so that they make the edges, each facing either way. Where that leaves several ways open,
+  it goes by the law of the scenario: how often each was so in other doors' episodes that left the same ways open.
+- **Who was hidden** it expects by that law: so many were hidden in other doors' episodes whose seen people are alike
+  (as many; if only one, as deep, as fast, and turning or not).
 
 For each window of five minutes and each direction it tells the median of what may have been, so that its expected error
-is the least. No decoder knows as much: edges do not say how deep and fast who made them is, nor how many they are. So
-what the oracle cannot tell nobody can, and what it can tell is more than can be reached.
+is the least. Edges do not say how deep and fast who made them is, nor how many they are, so that no decoder knows as
+much. One thing it does not know that a decoder may learn: it judges each episode by itself, and so is surprised by who
+comes seemingly alone where nobody ever does (`opposite`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ JITTER_S = 0.001
 """Sensors report an edge so late, give or take."""
 LAW_DOORS, LAW_HOURS, FIRST_LAW_SEED = 10, 8.0, 10_000_000
 """What the law is learned from."""
-BODIES_MAX = 3
-"""Of more that were seen together the oracle is told which way they went."""
+BODIES_MAX, PULSES_MAX = 3, 6
+"""Of more that were seen together, or more pulses of a beam, the oracle is told which way they went."""
 _ALIKE_MIN = 100
 _DEPTH_STEP_M, _SPEED_STEP_M_S, _LAG_S_MIN = 0.03, 0.2, 0.02
 
@@ -100,7 +101,7 @@ def part(together: list[Seen]) -> tuple[list[Seen], list[Seen]]:
 def faces(seen: list[Seen]) -> frozenset[tuple[int, int]]:
     """How many of them may have gone inwards and outwards, for all that the edges say."""
     edges = _joined([one.shadows for one in seen])
-    told = len(seen) > BODIES_MAX
+    told = len(seen) > BODIES_MAX or max(map(len, edges)) > PULSES_MAX
     found = set()
     for ways in product(*(list(one.ways())[: 1 if told else 2] for one in seen)):
         numbers = sum(way[0] for way in ways), sum(way[1] for way in ways)
