@@ -147,6 +147,8 @@ def simulate_score(
         typer.Option(help="Metres between the beams; may be repeated. 0.08, 0.12, 0.30 and 0.60 if not given."),
     ] = None,
     unmeasured: Annotated[bool, typer.Option(help="The core is not told the separation.")] = False,
+    oracle: Annotated[bool, typer.Option(help="Beside an oracle that knows the bodies; takes minutes more.")] = False,
+    causes: Annotated[bool, typer.Option(help="Instead, why the core is wrong where it is.")] = False,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A Markdown file whose table to renew.", show_default=False)
@@ -155,7 +157,14 @@ def simulate_score(
     """Score the counting core on simulated people, beside three common ways to count."""
     from simulators import score
 
-    tasks = score.tasks_of(scenario or [], separation_m or [], seeds, hours, first_seed, known=not unmeasured)
+    tasks = score.tasks_of(
+        scenario or [], separation_m or [], seeds, hours, first_seed, known=not unmeasured, oracle=oracle
+    )
+    if causes:
+        from simulators import causes as why
+
+        print("\n".join(why.table(tasks, jobs)))
+        return
     told = list(score.table(score.run(tasks, jobs)))
     print("\n".join(told))
     if output is not None:

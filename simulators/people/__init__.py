@@ -9,7 +9,7 @@ from __future__ import annotations
 from simulators.people.beams import BeamEdge, edges_of
 from simulators.people.bodies import Body, Crossing, Draw, Waypoint, walk
 from simulators.people.parties import turn_back
-from simulators.people.scenarios import SCENARIOS, Scenario, simulate
+from simulators.people.scenarios import SCENARIOS, Scenario, meetings, simulate
 
 __all__ = [
     "SCENARIOS",
@@ -20,6 +20,7 @@ __all__ = [
     "Scenario",
     "Waypoint",
     "edges_of",
+    "meetings",
     "simulate",
     "turn_back",
     "walk",

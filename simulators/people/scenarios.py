@@ -64,6 +64,18 @@ def simulate(scenario_name: str, seed: int, hours: float, separation_m: float = 
 
     Both lines are clear at time 0 and, where no edge is lost, at the end.
     """
+    scenario = _checked(scenario_name, hours, separation_m)
+    end_s = hours * 3600.0
+    # Sensors draw from numbers of their own: the same people come whatever the wear.
+    return _reported(scenario, _meetings(scenario, Draw(seed), end_s, separation_m), Draw(~seed), end_s, separation_m)
+
+
+def meetings(scenario_name: str, seed: int, hours: float, separation_m: float = 0.12) -> Iterator[list[Body]]:
+    """The bodies that `simulate` reports on, together with those they may be in the beams with; raises ConfigError."""
+    return _meetings(_checked(scenario_name, hours, separation_m), Draw(seed), hours * 3600.0, separation_m)
+
+
+def _checked(scenario_name: str, hours: float, separation_m: float) -> Scenario:
     if scenario_name not in SCENARIOS:
         raise ConfigError(f"scenario {scenario_name!r}: expected one of {', '.join(SCENARIOS)}")
     if not 0 < hours <= HOURS_MAX:
@@ -72,10 +84,7 @@ def simulate(scenario_name: str, seed: int, hours: float, separation_m: float = 
         raise ConfigError(
             f"separation of {separation_m} m: expected {SEPARATION_M_MIN} to {SEPARATION_M_MAX} m between the beams"
         )
-    scenario = SCENARIOS[scenario_name]
-    end_s = hours * 3600.0
-    # Sensors draw from numbers of their own: the same people come whatever the wear.
-    return _reported(scenario, _meetings(scenario, Draw(seed), end_s, separation_m), Draw(~seed), end_s, separation_m)
+    return SCENARIOS[scenario_name]
 
 
 def _meetings(scenario: Scenario, draw: Draw, end_s: float, separation_m: float) -> Iterator[list[Body]]:
