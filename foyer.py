@@ -155,7 +155,7 @@ def simulate_score(
     ] = None,
 ) -> None:
     """Score the counting core on simulated people, beside three common ways to count."""
-    from simulators import score
+    from simulators import report, score
 
     tasks = score.tasks_of(
         scenario or [], separation_m or [], seeds, hours, first_seed, known=not unmeasured, oracle=oracle
@@ -163,12 +163,12 @@ def simulate_score(
     if causes:
         from simulators import causes as why
 
-        print("\n".join(why.table(tasks, jobs)))
+        print("\n".join(why.table(tasks, report.in_processes(why.judge, tasks, jobs))))
         return
-    told = list(score.table(score.run(tasks, jobs)))
+    told = list(score.table(report.in_processes(score.judge, tasks, jobs)))
     print("\n".join(told))
     if output is not None:
-        score.renew(output, told, sys.argv[1:])
+        report.renew(output, "the table", told, sys.argv[1:])
 
 
 @simulate.command("faults")

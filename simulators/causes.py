@@ -8,7 +8,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from multiprocessing import Pool
 from statistics import fmean
 
 from edge.counting import Door, DoorSettings, Passage
@@ -85,10 +84,8 @@ def _near(bodies: list[Body], separation_m: float) -> Iterator[list[Seen]]:
         yield joined
 
 
-def table(tasks: list[Task], jobs: int) -> Iterator[str]:
+def table(tasks: list[Task], found: list[Counter[str]]) -> Iterator[str]:
     """Markdown: what share of the crossings each cause costs, a row a scenario and separation."""
-    with Pool(jobs) as pool:
-        found = pool.map(judge, tasks)
     groups: dict[tuple[str, float], list[Counter[str]]] = {}
     for task, counts in zip(tasks, found, strict=True):
         if counts["crossings"]:

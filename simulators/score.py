@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from multiprocessing import Pool
-from pathlib import Path
 from statistics import fmean, stdev
 
 from edge.counting import Door, DoorSettings, Fault, Passage
@@ -113,24 +110,6 @@ def tasks_of(
     return tasks
 
 
-def run(tasks: list[Task], jobs: int) -> list[Outcome]:
-    """In so many processes, with progress on stderr; the same outcomes in the same order whatever `jobs`."""
-    outcomes = []
-    with Pool(jobs) as pool:
-        for done, outcome in enumerate(pool.imap(judge, tasks), start=1):
-            outcomes.append(outcome)
-            _progress(done, len(tasks))
-    return outcomes
-
-
-def _progress(done: int, total: int) -> None:
-    """Every door on a terminal, every tenth of them in a log."""
-    if sys.stderr.isatty():
-        print(f"\r{done} of {total} doors", end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done * 10 // total != (done - 1) * 10 // total:
-        print(f"{done} of {total} doors", file=sys.stderr, flush=True)
-
-
 def table(outcomes: list[Outcome]) -> Iterator[str]:
     """Markdown: a row a scenario and separation, mean and spread over the seeds; counts where nobody crosses."""
     names = [name for name in (DECODERS[0], INFORMED, *DECODERS[1:]) if all(name in one.errors for one in outcomes)]
@@ -150,20 +129,3 @@ def _cell(decoder: str, group: list[Outcome]) -> str:
     scores = [outcome.score(decoder) for outcome in group]
     spread = stdev(scores) if len(scores) > 1 else 0.0
     return f"{fmean(scores):.3f} ± {spread:.3f}"
-
-
-_BEGIN, _END = "<!-- the table -->", "<!-- the table ends -->"
-
-
-def renew(path: Path, told: list[str], arguments: list[str]) -> None:
-    """Put the table and the command that made it between the marks in a file; raises ConfigError."""
-    try:
-        before, rest = path.read_text(encoding="utf-8").split(_BEGIN)
-        after = rest.split(_END)[1]
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, IndexError) as error:
-        raise ConfigError(f"{path}: expected once each, on lines of their own: {_BEGIN} and {_END}") from error
-    command = f"```\nfoyer {' '.join(arguments)}\n```"
-    lines = "\n".join(told)
-    path.write_text(f"{before}{_BEGIN}\n{command}\n\n{lines}\n{_END}{after}", encoding="utf-8")

@@ -11,7 +11,8 @@ import pytest
 from firmware_cfg.errors import ConfigError
 from simulators.decoders import REFERENCES, Debounced
 from simulators.people import BeamEdge
-from simulators.score import DECODERS, SCORED, Outcome, Task, judge, renew, run, table, tasks_of
+from simulators.report import in_processes
+from simulators.score import DECODERS, SCORED, Outcome, Task, judge, table, tasks_of
 
 MS = 1_000_000
 ROOT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def test_errors_cannot_cancel() -> None:
 
 def test_outcomes_do_not_depend_on_jobs() -> None:
     tasks = tasks_of(["singles"], [0.12], 3, 0.2, 1)
-    assert run(tasks, 1) == run(tasks, 2) == [judge(task) for task in tasks]
+    assert in_processes(judge, tasks, 1) == in_processes(judge, tasks, 2) == [judge(task) for task in tasks]
 
 
 def test_table_of_means_and_of_nobody() -> None:
@@ -75,18 +76,6 @@ def test_faults_of_beams_are_not_scored() -> None:
     with pytest.raises(ConfigError, match="expected one of singles"):
         tasks_of(["stuck-beam"], [], 1, 1.0, 1)
     assert len(tasks_of([], [], 2, 1.0, 1)) == len(SCORED) * 4 * 2
-
-
-def test_renew_keeps_what_is_around_the_table(tmp_path: Path) -> None:
-    path = tmp_path / "accuracy.md"
-    path.write_text("before\n<!-- the table -->\nold\n<!-- the table ends -->\nafter\n")
-    renew(path, ["| a |"], ["simulate", "score"])
-    assert path.read_text() == (
-        "before\n<!-- the table -->\n```\nfoyer simulate score\n```\n\n| a |\n<!-- the table ends -->\nafter\n"
-    )
-    path.write_text("no marks")
-    with pytest.raises(ConfigError, match="expected once each"):
-        renew(path, [], [])
 
 
 def test_command_line() -> None:
