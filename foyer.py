@@ -140,7 +140,7 @@ def simulate_score(
         list[str] | None, typer.Option(help="Who comes; may be repeated. All if not given.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 1000 to work on; from there on to publish.")] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
     hours: Annotated[float, typer.Option(help="How long each.")] = 2.0,
     separation_m: Annotated[
         list[float] | None,
@@ -177,7 +177,7 @@ def simulate_faults(
         list[str] | None, typer.Option(help="What fails; may be repeated. All if not given.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 1000 to work on; from there on to publish.")] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
     separation_m: Annotated[
         list[float] | None, typer.Option(help="Metres between the beams; may be repeated. 0.12 and 0.60 if not given.")
     ] = None,
@@ -203,7 +203,7 @@ def simulate_totals(
         typer.Option(help="hub, or a scenario; may be repeated. All if not given.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind: a hub's for 20 days.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 1000 to work on; from there on to publish.")] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
     separation_m: Annotated[
         list[float] | None,
         typer.Option(help="Metres between the beams; may be repeated. 0.08, 0.12, 0.30 and 0.60 if not given."),
