@@ -17,8 +17,6 @@ from simulators.people.bodies import NS_PER_S
 
 WINDOW_NS = 300 * NS_PER_S
 SEPARATIONS_M = (0.08, 0.12, 0.30, 0.60)
-FIRST_SCORED_SEED = 2_000
-"""Smaller seeds are for looking at and working on; what is published comes from this one on."""
 SCORED = tuple(SCENARIOS)[: tuple(SCENARIOS).index("standing") + 1]
 """The others are faults of the beams: what can be counted then is another question."""
 DECODERS = ("foyer", *REFERENCES)
