@@ -11,7 +11,7 @@ from edge.counting.teller cimport Teller
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _FINE_NS
+cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _BEYOND_NS, _FINE_NS
 cdef int LINE_MAX, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
 cdef double _SURE_M, _SURE_CHANGE, _WANDERER_CONFIDENCE
 cdef double _HALF, _ROUNDED, JITTER_S, nan
@@ -20,7 +20,8 @@ cdef double _HALF, _ROUNDED, JITTER_S, nan
 cdef class Window:
     cdef readonly Habits habits
     cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
-    cdef readonly int came, stay, heard
+    cdef readonly int came, stay, heard, beyond
+    cdef readonly int64_t beyond_ns
     cdef Search search
     cdef Groups groups
     cdef readonly Teller teller
@@ -39,7 +40,7 @@ cdef class Window:
     cdef int64_t _blocked_ns(self) noexcept
     @cython.locals(first0_ns=int64_t, first1_ns=int64_t)
     cdef void _begin_stay(self) noexcept
-    @cython.locals(apart_ns=int64_t, gone=int, known=bint, middle_ns=int64_t)
+    @cython.locals(apart_ns=int64_t, gone=int, through=bint, middle_ns=int64_t)
     cdef int _end_stay(self, Found found, int first) except -1
     @cython.locals(full=bint, everything=bint, search=Search, groups=Groups, scene=Scene, line0=int, near0=bint, near1=bint, taken0=int, taken1=int, index=int, end=int, high0=int, high1=int, opened=bint, group=int, due=bint, stays=bint, last=int)
     cdef bint _settle(self, int64_t now_ns, Found found, int first) except -1

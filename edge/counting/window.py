@@ -40,6 +40,7 @@ _SURE_CHANGE = 0.3  # of the rise lag and the fall lag, over their mean
 _LAG_NS_MIN = 2_000_000
 _WANDERER_CONFIDENCE = 0.45  # two beams see only where they came and left
 _LEFT_NS_MAX = 5_000_000_000  # who leaves walks from one beam to the other in less
+_BEYOND_NS = 3_600_000_000_000  # who dwelt may stand there for so long
 _HALF = 0.5
 _FINE_NS, _HEARD = 1_000_000, 4
 _ROUNDED = 0.41  # of a tick: the standard deviation of the difference of two rounded times
@@ -49,6 +50,8 @@ class Window:
     """Call `rise` and `fall` with debounced edges, in order on each line, and `decide` when time is `deadline_ns`."""
 
     __slots__ = (
+        "beyond",
+        "beyond_ns",
         "came",
         "deadline_ns",
         "falls",
@@ -86,6 +89,8 @@ class Window:
         """The line by which somebody came who stands in a beam; -1 where nobody does."""
         self.left0_ns = self.left1_ns = -1
         """When each line was last cleared in a stay."""
+        self.beyond, self.beyond_ns = -1, 0
+        """The line beyond which somebody swayed who stood there, and when: not told. -1 where nobody did."""
         self.deadline_ns = _FOREVER_NS
         self.search, self.groups = Search(), Groups()
         self.search.habits = self.habits
@@ -180,14 +185,20 @@ class Window:
         self._schedule()
 
     def _end_stay(self, found: Found, first: int) -> None:
-        """Both beams are clear: a passage if they left by the other line than they came by, walking."""
+        """Both beams are clear: a passage if they left by the other line than they came by, walking.
+
+        Who dwelt before they left may stand there still: that they come back and leave is no passage, either.
+        """
         apart_ns = self.left1_ns - self.left0_ns
-        if self.left0_ns >= 0 and self.left1_ns >= 0 and _LAG_NS_MIN < _size(apart_ns) < _LEFT_NS_MAX:
-            gone = 1 if apart_ns > 0 else 0
-            known = self.stay != _BY_BOTH
-            if known and gone != self.stay:
-                middle_ns = self.left0_ns + apart_ns // 2
-                found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
+        gone = 1 if apart_ns > 0 else 0
+        through = self.left0_ns >= 0 and self.left1_ns >= 0 and self.stay == 1 - gone
+        if through and self.beyond == self.stay and self.left0_ns - self.beyond_ns < _BEYOND_NS:
+            self.beyond = -1
+        elif through and _LAG_NS_MIN < _size(apart_ns) < _LEFT_NS_MAX:
+            middle_ns = self.left0_ns + apart_ns // 2
+            found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
+        elif through:
+            self.beyond, self.beyond_ns = gone, max(self.left0_ns, self.left1_ns)
         self.stay = -1
         self._schedule()
 
@@ -319,6 +330,7 @@ class Window:
             "came": self.came,
             "tick": [self.first_ns, self.tick_ns, self.heard],
             "stay": [self.stay, self.left0_ns, self.left1_ns],
+            "beyond": [self.beyond, self.beyond_ns],
             "teller": self.teller.snapshot(),
             "habits": self.habits.snapshot(),
             "deadline_ns": self.deadline_ns,
@@ -336,6 +348,7 @@ class Window:
         self.came = state["came"]
         self.first_ns, self.tick_ns, self.heard = state["tick"]
         self.stay, self.left0_ns, self.left1_ns = state["stay"]
+        self.beyond, self.beyond_ns = state["beyond"]
         self.teller.restore(state["teller"])
         self.habits.restore(state["habits"])
         self.deadline_ns = state["deadline_ns"]

@@ -26,6 +26,7 @@ DIRECTIONS = {
     "turn-back-after-both-beams": [],
     "turn-back-past-the-outer-beam": [],
     "dwells-in-the-inner-beam": ["in"],
+    "stands-beyond-the-inner-beam": [],
     "arm-behind-the-body": ["in"],
     "bouncing-contacts": ["in"],
     "insects": [],
