@@ -20,14 +20,14 @@ cdef class Bodies:
     cdef int count
     cdef double separation_m, reach_s, chair_m
     cdef Measure measure
-    cdef int[52] head
-    cdef int[1536] following
-    cdef signed char[1536] kind, number, direction, opened
-    cdef signed char[3072] low, high
-    cdef int64_t[1536] mask, needs
-    cdef double[1536] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain
-    cdef float[1536] most, most_far, most_joined
-    cdef double[52] stay_s, stay_log
+    cdef int[36] head
+    cdef int[1024] following
+    cdef signed char[1024] kind, number, direction, opened
+    cdef signed char[2048] low, high
+    cdef int64_t[1024] mask, needs
+    cdef double[1024] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain
+    cdef float[1024] most, most_far, most_joined
+    cdef double[36] stay_s, stay_log
 
     @cython.locals(lone=bint, edge=int, pulse0=int, pulse1=int, other=int)
     cdef void fill(self, Scene scene, Habits habits, int came) noexcept

@@ -38,7 +38,7 @@ try:
 except NameError:
     SOURCE_SHA256 = ""
 
-_BODIES_MAX = 1536
+_BODIES_MAX = 1024
 
 _RISES, _FALLS = 5, 10
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither

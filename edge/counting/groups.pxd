@@ -11,8 +11,8 @@ cdef double ARM_M_MAX
 @cython.final
 cdef class Groups:
     cdef int count
-    cdef int[52] chain, number, kind, person, last, arm, wheels, opened
-    cdef int[104] low, high
+    cdef int[36] chain, number, kind, person, last, arm, wheels, opened
+    cdef int[72] low, high
 
     @cython.locals(long=int, step=int)
     cdef void unfold(self, Search search, int place) noexcept

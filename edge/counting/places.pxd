@@ -12,10 +12,10 @@ cdef class Places:
     cdef int new_edges, new_edge
     cdef int last, found_count
     cdef int[8] found
-    cdef int[53] kept, worst
-    cdef int[427] parent, body, kind, group, groups, inward, outward, edges, loose_parts, near0, near1, has_person, has_wheels
-    cdef int64_t[427] mask
-    cdef double[427] score, rank, lag_s, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s, follows, abreast, meets
+    cdef int[37] kept, worst
+    cdef int[299] parent, body, kind, group, groups, inward, outward, edges, loose_parts, near0, near1, has_person, has_wheels
+    cdef int64_t[299] mask
+    cdef double[299] score, rank, lag_s, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s, follows, abreast, meets
 
     @cython.locals(edge=int)
     cdef void clear(self, int edges) noexcept

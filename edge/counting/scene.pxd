@@ -13,10 +13,10 @@ cdef class Scene:
     cdef readonly bint alike
     cdef readonly int64_t origin_ns
     cdef int[2] count, open
-    cdef int[52] edge_pulse
-    cdef signed char[52] edge_falls
-    cdef double[26] rise_s, fall_s
-    cdef int64_t[26] rise_bit, fall_bit
+    cdef int[36] edge_pulse
+    cdef signed char[36] edge_falls
+    cdef double[18] rise_s, fall_s
+    cdef int64_t[18] rise_bit, fall_bit
 
     @cython.locals(line=int, opened_ns=int64_t, order=int, first0_ns=int64_t, first1_ns=int64_t, start=int, door=int, pulse=int)
     cdef void take(self, int64_t* rises, int64_t* falls, int* waiting, int64_t open0_ns, int64_t open1_ns) noexcept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LINE_MAX = 13
+LINE_MAX = 9
 """Pulses of one line: those that wait, and one that is still open. Pulse k of line l stands at l * LINE_MAX + k."""
 FOREVER_S = 1e6
 """When an open pulse falls."""

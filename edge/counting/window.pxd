@@ -25,7 +25,7 @@ cdef class Window:
     cdef Search search
     cdef Groups groups
     cdef readonly Teller teller
-    cdef int64_t[26] rises, falls
+    cdef int64_t[18] rises, falls
     cdef int[2] waiting
 
     cdef void rise(self, int line, int64_t t_ns) noexcept

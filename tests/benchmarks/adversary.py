@@ -8,6 +8,8 @@ from random import Random
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
+from edge.counting.terms import LINE_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
@@ -17,6 +19,8 @@ Step = tuple[int, int]
 """So many ns later that line turns over."""
 _GAPS_NS = (8 * MS + 1, 9 * MS, 12 * MS, 20 * MS, 35 * MS, 60 * MS, 90 * MS, 120 * MS, 200 * MS, 350 * MS, 600 * MS)
 _LONGEST = 52
+_FULL = 2 * (LINE_MAX - 1)
+"""Changes of as many pulses as may wait on a line."""
 _SEPARATIONS_M = (0.08, 0.12, 0.3, 0.6, None)
 
 
@@ -54,11 +58,12 @@ HAND_MADE = {
     "in turn, 120 ms": alternating(120 * MS),
     "in turn, 120 ms, wide beams": alternating(120 * MS, 0.6),
     "both at once": Pattern(((60 * MS, 0), (0, 1))),
-    "a shuffle of twelve pulses, then a pause": Pattern(((60 * MS, 0), (60 * MS, 1)) * 24 + ((2_000 * MS, 0), (0, 1))),
+    "a shuffle, then a pause": Pattern(((60 * MS, 0), (60 * MS, 1)) * _FULL + ((2_000 * MS, 0), (0, 1))),
     "one line held, the other flickers": Pattern(((9 * MS, 0), *((30 * MS, 1),) * 50, (9 * MS, 0))),
-    "twelve on one line, then on the other": in_runs(30 * MS, 24),
-    "the same, faster, and beams further apart": in_runs(20 * MS, 24, 0.3),
-    "eleven on one line, then on the other, then a pause": in_runs(20 * MS, 22, 0.3, 600 * MS),
+    "one line full, then the other": in_runs(30 * MS, _FULL),
+    "the same, faster, and beams further apart": in_runs(20 * MS, _FULL, 0.3),
+    "one line nearly full, then the other, then a pause": in_runs(20 * MS, _FULL - 2, 0.3, 600 * MS),
+    "more than a line holds, then of the other": in_runs(20 * MS, _FULL + 8, 0.3),
 }
 
 

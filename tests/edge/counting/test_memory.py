@@ -25,7 +25,7 @@ FLICKERS = Pattern(((2 * MS, 0), (1 * MS, 1)))
 CHEAP = {"walks": (WALKS, 40_000), "flickers": (FLICKERS, 40_000)}
 COSTLY = {
     name: (HAND_MADE[name], 1_000)
-    for name in ("both at once", "one line held, the other flickers", "twelve on one line, then on the other")
+    for name in ("both at once", "one line held, the other flickers", "one line full, then the other")
 }
 
 
