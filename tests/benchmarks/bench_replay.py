@@ -25,8 +25,8 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
+from limits import columns_of, np  # noqa: E402, I001 - after the path, and pyarrow finds numpy only after this
 import pyarrow as pa  # noqa: E402 - after the path
-from limits import columns_of, np  # noqa: E402 - after the path
 from pyarrow import parquet  # noqa: E402 - after the path
 from traffic import DAY_NS, PACKED, SEPARATION_M, days, edges_in_columns  # noqa: E402 - after the path
 
