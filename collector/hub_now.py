@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from collector.analysis.buckets import local_day
 from collector.answers import LastPassage, Live
 from collector.inside_now import InsideNow
 from collector.premises import Premises
-from collector.recent import key_of
+from collector.recent import Key, key_of
 from collector.store.base import Coverage, Stored
 from collector.today import Today
 from collector.unit_now import UnitNow
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import to_rfc3339
-from firmware_cfg.wire import Cabinet, Counter, Event, Fault, Health, Passage, Room
+from firmware_cfg.wire import Audit, Cabinet, Counter, Event, Fault, Health, Passage, Room
 
 LAST_PASSAGES = 20
+_T_NS = attrgetter("t_ns")
+_OUTBOX = attrgetter("unit", "epoch")
 
 
 class HubNow:
@@ -48,32 +51,33 @@ class HubNow:
             self._last.clear()
             self.dirty = True
 
-    def take(self, unit: str, epoch: str, event: Event) -> None:
-        """Any event of this hub, any number of times."""
-        key = key_of(epoch, event)
-        match event:
-            case Passage() | Counter():
-                news = self.today.take(unit, epoch, event)
-                self.dirty = self.inside.take(epoch, event) or self.dirty
-                if news and event.role == "counting" and isinstance(event, Passage):
-                    self._remember(event)
-            case Room():
-                news = self._premises.room(unit, key, event)
-            case Cabinet():
-                news = self._premises.cabinet(unit, key, event)
-            case Fault():
-                news = self._units[unit].fault(key, event)
-            case _:
-                news = False
-        self.dirty = self.dirty or news
+    def take(self, unit: str, epoch: str, events: Iterable[Event]) -> None:
+        """Any events of this hub and one outbox, in any order, any number of times."""
+        counted: list[Passage | Counter] = []
+        for event in events:
+            if isinstance(event, Passage | Counter):
+                counted.append(event)
+            else:
+                self.dirty = self._other(unit, key_of(epoch, event), event) or self.dirty
+        if counted:
+            news = self.today.take(unit, epoch, counted)
+            self._remember([event for event in news if isinstance(event, Passage) and event.role == "counting"])
+            self.dirty = self.inside.take(epoch, counted) or bool(news) or self.dirty
 
-    def _remember(self, passage: Passage) -> None:
-        if self._last and passage.t_ns < self._last[-1].t_ns:
-            insort(self._last, passage, key=lambda known: known.t_ns)
-        else:
-            self._last.append(passage)
-        if len(self._last) > LAST_PASSAGES:
-            del self._last[0]
+    def _other(self, unit: str, key: Key, event: Room | Cabinet | Fault | Audit) -> bool:
+        """True where it is news."""
+        match event:
+            case Room():
+                return self._premises.room(unit, key, event)
+            case Cabinet():
+                return self._premises.cabinet(unit, key, event)
+            case Fault():
+                return self._units[unit].fault(key, event)
+        return False
+
+    def _remember(self, passages: list[Passage]) -> None:
+        if passages:
+            self._last = sorted([*self._last, *passages], key=_T_NS)[-LAST_PASSAGES:]
 
     def report(self, report: Health) -> None:
         """How the sensors at its entrances do. Only today's reports tell whether they watched today."""
@@ -95,8 +99,8 @@ class HubNow:
         for entrance, covers in by_entrance.items():
             self.today.seed(entrance, [cover for cover in covers if self.today.holds(cover.t_ns)])
         self.inside.watched(coverage)
-        for item in stored:
-            self.take(item.unit, item.epoch, item.event)
+        for (unit, epoch), items in groupby(stored, _OUTBOX):
+            self.take(unit, epoch, (item.event for item in items))
         self.dirty = True
 
     def answer(self, now_ns: int) -> Live:

@@ -37,12 +37,16 @@ class InsideNow:
         start_ns = self._occupancy.start_ns(now_ns)
         return (now_ns if start_ns is None else start_ns) // QUARTER_NS * QUARTER_NS
 
-    def take(self, epoch: str, event: Passage | Counter) -> bool:
-        """True where it is news."""
-        if event.role != "counting" or event.t_ns < self._occupancy.since_ns:
-            return False
-        door = self._doors.get(event.entrance or "")
-        return door is not None and self._occupancy.take(_move(epoch, door, event))
+    def take(self, epoch: str, events: Iterable[Passage | Counter]) -> bool:
+        """True where one of them is news."""
+        epoch = intern(epoch)  # else moves would keep the copy that came with each message
+        occupancy, since_ns, news = self._occupancy, self._occupancy.since_ns, False
+        for event in events:
+            if event.role == "counting" and event.t_ns >= since_ns:
+                door = self._doors.get(event.entrance or "")
+                if door is not None and occupancy.take(_move(epoch, door, event)):
+                    news = True
+        return news
 
     def report(self, report: Health) -> None:
         for name, sensor in report.sensors.items():
@@ -116,11 +120,12 @@ class InsideNow:
 
 def _move(epoch: str, door: int, event: Passage | Counter) -> Move:
     """Half of those whose direction is not known went each way, as far as anybody knows."""
-    epoch = intern(epoch)  # else each move would keep a copy that came with its message
     if event.kind == "counter":
         return Move(event.t_ns, epoch, event.seq, door, event.in_, event.out)
-    persons = _PERSONS[event.persons] if event.persons < len(_PERSONS) else float(event.persons)
-    if event.direction == "unknown":
-        return Move(event.t_ns, epoch, event.seq, door, persons / 2, persons / 2, persons)
-    way = (persons, 0.0) if event.direction == "in" else (0.0, persons)
-    return Move(event.t_ns, epoch, event.seq, door, *way, doubt(event.persons, event.confidence))
+    persons, direction = event.persons, event.direction
+    moved = _PERSONS[persons] if persons < len(_PERSONS) else float(persons)
+    if direction == "in":
+        return Move(event.t_ns, epoch, event.seq, door, moved, 0.0, doubt(persons, event.confidence))
+    if direction == "out":
+        return Move(event.t_ns, epoch, event.seq, door, 0.0, moved, doubt(persons, event.confidence))
+    return Move(event.t_ns, epoch, event.seq, door, moved / 2, moved / 2, moved)

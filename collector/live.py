@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 
 from collector.analysis.buckets import local_day
 from collector.answers import CabinetLive, PeopleInside, RoomLive, UnitLive
@@ -31,6 +33,7 @@ LOOK_EVERY_S = 15
 LEARN_NS = 28 * 86_400 * NS_PER_S
 """So much of the past teaches how doors miscount."""
 
+_HUB = attrgetter("hub")
 _Glance = tuple[PeopleInside, list[RoomLive], CabinetLive | None, list[UnitLive]]
 
 
@@ -95,8 +98,8 @@ class Live:
         """Events, health reports and states as they come, in any order."""
         with self._changing() as now_ns:
             for parcel in parcels:
-                for event in parcel.events:
-                    self._hubs[event.hub].take(parcel.unit, parcel.epoch, event)
+                for hub, events in groupby(parcel.events, _HUB):
+                    self._hubs[hub].take(parcel.unit, parcel.epoch, events)
             for report in reports:
                 self._units[report.unit].report(report)
                 self._hubs[report.hub].report(report)

@@ -52,7 +52,7 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def stored(self, parcels: Iterable[Parcel]) -> None:
-        kinds = Tally(event.kind for parcel in parcels for event in parcel.events)
+        kinds = Tally([event.kind for parcel in parcels for event in parcel.events])
         for kind, count in kinds.items():
             self._events.labels(kind, "stored").inc(count)
 

@@ -106,9 +106,9 @@ class Batch:
         else:
             for seq in seqs:
                 done.add(seq)
-        for event in parcel.events:
-            if type(event) is Fault and event.first_seq and event.last_seq and event.first_seq <= event.last_seq:
-                self.declared.append((parcel.unit, parcel.epoch, event.first_seq, event.last_seq))
+        for fault in [event for event in parcel.events if type(event) is Fault]:
+            if fault.first_seq and fault.last_seq and fault.first_seq <= fault.last_seq:
+                self.declared.append((parcel.unit, parcel.epoch, fault.first_seq, fault.last_seq))
 
     def refuse(self, refused: Refused) -> None:
         """The store will never take this event or report."""

@@ -18,6 +18,9 @@ ALIKE_MINUTES = 2
 """Two sensors watched a quarter of an hour alike where their minutes differ by no more: reports come each minute."""
 
 
+_Counted = Passage | Counter
+
+
 @dataclass(slots=True)
 class Watch:
     """One sensor at one entrance, by quarter of an hour."""
@@ -57,15 +60,25 @@ class Today:
     def holds(self, t_ns: int) -> bool:
         return self.start_ns <= t_ns < self.end_ns
 
-    def take(self, unit: str, epoch: str, event: Passage | Counter) -> bool:
-        """False where it is of another day, or was counted before."""
-        if not self.holds(event.t_ns) or not self.seen[unit, epoch].add(event.seq):
-            return False
-        quarter_ns = event.t_ns - event.t_ns % QUARTER_NS
-        watch = self.watches[event.role, event.entrance or "", event.sensor]
-        _count(event, watch.counts[quarter_ns])
-        watch.minutes[quarter_ns] |= 1 << (event.t_ns - quarter_ns) // MINUTE_NS
-        return True
+    def take(self, unit: str, epoch: str, events: Iterable[_Counted]) -> list[_Counted]:
+        """Those that are news: neither of another day nor counted before."""
+        news = [event for event in events if self.start_ns <= event.t_ns < self.end_ns]
+        if not news:
+            return news
+        add = self.seen[unit, epoch].add
+        news = [event for event in news if add(event.seq)]
+        where = None
+        count = Count()
+        for event in news:
+            here = (event.role, event.entrance, event.sensor, event.t_ns // MINUTE_NS)
+            if here != where:
+                where = here
+                quarter_ns = event.t_ns - event.t_ns % QUARTER_NS
+                watch = self.watches[event.role, event.entrance or "", event.sensor]
+                watch.minutes[quarter_ns] |= 1 << (event.t_ns - quarter_ns) // MINUTE_NS
+                count = watch.counts[quarter_ns]
+            _count(event, count)
+        return news
 
     def report(self, entrance: str, sensor: str, report: Health) -> None:
         """The sensor works: since when it says so, else at the time of the report."""

@@ -68,13 +68,14 @@ class State:
         return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
 
     def add(self, move: Move) -> None:
-        weight_in, weight_out = self.learned.weights[2 * move.door : 2 * move.door + 2]
-        self.moved_ns = move.t_ns
-        self.counts[2 * move.door] += move.in_
-        self.counts[2 * move.door + 1] -= move.out
-        self.variance += move.variance
-        self.block_left += weight_out * move.out
-        self.inside += weight_in * move.in_ - weight_out * move.out
+        self.moved_ns, _, _, door, in_, out, variance = move
+        weights, counts, way_in = self.learned.weights, self.counts, 2 * door
+        left = weights[way_in + 1] * out
+        counts[way_in] += in_
+        counts[way_in + 1] -= out
+        self.variance += variance
+        self.block_left += left
+        self.inside += weights[way_in] * in_ - left
         self.lift = max(self.lift, -self.inside)  # who leaves an empty building had come in unseen
 
     def end_block(self, kind: int) -> None:

@@ -9,6 +9,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +35,31 @@ from collector.store.base import (
     minutes_between,
 )
 from collector.store.columns import HEALTH_COLUMNS, health_rows
-from collector.store.embedded_rows import EventRows, coded, inserts, read_back, stored, values_sql
+from collector.store.embedded_rows import (
+    ALIKE,
+    INSERT_HEALTH,
+    PLACE,
+    REST,
+    Alike,
+    coded,
+    inserts,
+    read_back,
+    stored,
+    word_numbers,
+)
 from firmware_cfg.errors import ConfigError
-from firmware_cfg.wire import KINDS, Health, Kind
+from firmware_cfg.wire import KINDS, Event, Health, Kind
 
 _CACHE_MAX = 100_000
+_HEADS_MAX = 10_000
 _TOUCHED_MAX = 50_000
 _SCAN_ROWS = 5_000
 _MARK_BITS = 62
+_KIND = attrgetter("kind")
 
 _HEALTH_NAMES = ", ".join(f'e."{column.name}"' for column in HEALTH_COLUMNS)
 _HEALTH_ROWS = f"""SELECT e.series, e.t_ns, s.hub, s.unit, s.sensor, {_HEALTH_NAMES}
     FROM health e JOIN series s ON s.id = e.series"""  # noqa: S608 - our own names
-_INSERT_HEALTH = f"INSERT OR IGNORE INTO health {values_sql('health')}"
 _COUNTED = frozenset[Kind](("passage", "counter"))
 _PERSONS = {
     "passage": """sum(CASE direction WHEN {in} THEN persons ELSE 0 END),
@@ -105,6 +119,8 @@ class EmbeddedStore(Store):
         self._read_lock = threading.Lock()
         self._series: dict[tuple[str, Kind | str], dict[tuple[Any, ...], int]] = {}
         self._epochs: dict[tuple[str, str], int] = {}
+        self._heads: dict[tuple[str, str, Kind], dict[Alike, tuple[int | None, ...]]] = {}
+        """How a row begins, which is the same for thousands of events."""
         self._rolls = False
         try:
             with ExitStack() as held:
@@ -121,7 +137,6 @@ class EmbeddedStore(Store):
                 f"--store {self.name}: cannot be used: {error}; it must be a file we may write"
             ) from error
         self._texts = {number: text for text, number in self._words.items()}
-        self._rows = EventRows(self._words)
         self._sums = _SUMS.format(**self._words)
         self._quarters_sql = _QUARTERS.format(rows=f"{_ROLLED} {_CLEAN} UNION ALL {self._sums}")
 
@@ -136,6 +151,7 @@ class EmbeddedStore(Store):
                 self._db.execute("ROLLBACK")
             self._series.clear()  # ids given out in a transaction that is undone are void
             self._epochs.clear()
+            self._heads.clear()
             if isinstance(error, sqlite3.Error):
                 raise StoreUnavailable(f"store {self.name}: {error}") from error
             raise
@@ -145,15 +161,8 @@ class EmbeddedStore(Store):
             touched: set[tuple[int, int]] = set()
             values: dict[Kind, list[Any]] = defaultdict(list)
             for parcel in parcels:
-                epoch_id = self._epoch_id(parcel.unit, parcel.epoch)
-                for event in parcel.events:
-                    kind = event.kind
-                    known = self._series.get((parcel.unit, kind))
-                    place, t_ns, row = self._rows.of(event)
-                    series = (known and known.get(place)) or self._series_id(parcel.unit, kind, place)
-                    values[kind] += (series, t_ns, epoch_id, *row)
-                    if kind in _COUNTED:
-                        touched.add((series, t_ns - t_ns % QUARTER_NS))
+                for kind, events in groupby(parcel.events, _KIND):
+                    self._add(values[kind], (parcel.unit, parcel.epoch, kind), events, touched)
             for kind, flat in values.items():
                 for sql, part in inserts(kind, flat):
                     db.execute(sql, part)
@@ -165,6 +174,38 @@ class EmbeddedStore(Store):
             self._mark(touched)
         return []
 
+    def _add(
+        self,
+        flat: list[Any],
+        which: tuple[str, str, Kind],
+        events: Iterable[Event],
+        touched: set[tuple[Any, int]],
+    ) -> None:
+        """Append the values of events of one outbox and kind, and what they touch as (series, quarter)."""
+        kind = which[2]
+        alike_of, rest_of, counted = ALIKE[kind], REST[kind], kind in _COUNTED
+        heads = self._heads.get(which)
+        if heads is None:
+            if len(self._heads) >= _HEADS_MAX:
+                self._heads.clear()
+            heads = self._heads[which] = {}
+        for event in events:
+            said = event.__dict__
+            alike = alike_of(said)
+            head = heads.get(alike)
+            if head is None:
+                head = heads[alike] = self._head(which, alike)
+            rest = rest_of(said)
+            flat += head
+            flat += rest
+            if counted:
+                touched.add((head[0], rest[0] - rest[0] % QUARTER_NS))
+
+    def _head(self, which: tuple[str, str, Kind], alike: Alike) -> tuple[int | None, ...]:
+        unit, epoch, kind = which
+        series = self._series_of(unit, kind, alike[: len(PLACE)])
+        return (series, self._epoch_id(unit, epoch), *word_numbers(alike, self._words))
+
     def put_health(self, rows: Sequence[HealthRow]) -> None:
         with self._lock, self._transaction():
             self._mark(self._put_health(rows))
@@ -174,7 +215,7 @@ class EmbeddedStore(Store):
         touched: set[tuple[int, int]] = set()
         for row in rows:
             series = self._series_of(row.unit, "health", (row.sensor, row.hub, None, None))
-            self._db.execute(_INSERT_HEALTH, (series, row.t_ns, *coded(HEALTH_COLUMNS, row.values, self._words)))
+            self._db.execute(INSERT_HEALTH, (series, row.t_ns, *coded(HEALTH_COLUMNS, row.values, self._words)))
             ok_since_ns, ok = row.values[-2:]
             if ok is not False:  # of a sensor that works, or of the unit
                 since_ns = row.t_ns if ok_since_ns is None else int(str(ok_since_ns))

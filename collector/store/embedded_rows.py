@@ -11,27 +11,39 @@ from collector.store.base import Stored
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, Column
 from firmware_cfg.wire import KINDS, Event, Kind
 
-_KEYS = {"health": ("series", "t_ns")}
-_EVENT_KEY = ("series", "t_ns", "epoch_id", "seq")
 _ROWS_AT_ONCE = (1000, 100, 10, 1)
 """In one statement: while SQLite works on it Python's other threads go on, and do not let it back soon."""
-_PLACE = 4
+PLACE = ("sensor", "hub", "entrance", "room")
+
+Alike = tuple[Any, ...]
+"""The values of PLACE, then those of the columns that are words."""
 
 
-def values_sql(table: str, rows: int = 1) -> str:
+def _words(kind: Kind) -> list[Column]:
+    return [column for column in COLUMNS[kind] if column.type == "word"]
+
+
+def _names(kind: Kind) -> list[str]:
+    """A row's columns in the order in which they are written: series, outbox and words, then what REST gives."""
+    rest = [column.name for column in COLUMNS[kind] if column.type != "word"]
+    return ["series", "epoch_id", *(column.name for column in _words(kind)), "t_ns", "seq", *rest]
+
+
+def _values_sql(names: Sequence[str], rows: int = 1) -> str:
     """Columns by name and holes for `rows` rows."""
-    columns: Sequence[Column] = HEALTH_COLUMNS if table == "health" else COLUMNS[table]  # type: ignore[index]  # a kind
-    names = [*_KEYS.get(table, _EVENT_KEY), *(column.name for column in columns)]
     named = ", ".join(f'"{name}"' for name in names)
     row = f"({', '.join('?' * len(names))})"
     return f"({named}) VALUES {', '.join([row] * rows)}"
 
 
-_WIDTH = {kind: len(_EVENT_KEY) + len(COLUMNS[kind]) for kind in KINDS}
+_WIDTH = {kind: len(_names(kind)) for kind in KINDS}
 _INSERTS = {
-    kind: [(rows, f'INSERT OR IGNORE INTO "{kind}" {values_sql(kind, rows)}') for rows in _ROWS_AT_ONCE]
+    kind: [(rows, f'INSERT OR IGNORE INTO "{kind}" {_values_sql(_names(kind), rows)}') for rows in _ROWS_AT_ONCE]
     for kind in KINDS
 }
+INSERT_HEALTH = (
+    f"INSERT OR IGNORE INTO health {_values_sql(['series', 't_ns', *(column.name for column in HEALTH_COLUMNS)])}"
+)
 
 
 def inserts(kind: Kind, flat: list[Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -59,34 +71,31 @@ def _same(value: Any) -> Any:
 _CASTS: dict[str, Callable[[Any], Any]] = {"bool": bool}
 
 
-class EventRows:
-    """Values of an event for its table, with words as numbers."""
+def word_numbers(alike: Alike, words: Mapping[str, int]) -> tuple[int | None, ...]:
+    """Those of the columns that are words."""
+    return tuple(None if word is None else words[word] for word in alike[len(PLACE) :])
 
-    def __init__(self, words: Mapping[str, int]) -> None:
-        self._words: dict[str | None, int | None] = dict(words.items()) | {None: None}
-        self._takers = {kind: _taker(kind) for kind in KINDS}
 
-    def of(self, event: Event) -> tuple[tuple[Any, ...], int, Sequence[Any]]:
-        """(sensor, hub, entrance, room), t_ns, and seq with the values of the columns."""
-        take, word_places, json_places = self._takers[event.kind]
-        values = take(event.__dict__)
-        row = list(values[_PLACE + 1 :])
-        words = self._words
-        for index in word_places:
-            row[index] = words[row[index]]
-        for index in json_places:
+def _rest(kind: Kind) -> Callable[[dict[str, Any]], Sequence[Any]]:
+    others = [column for column in COLUMNS[kind] if column.type != "word"]
+    take = itemgetter("t_ns", "seq", *(column.attribute for column in others))
+    texts = [index for index, column in enumerate(others, 2) if column.type == "json"]
+
+    def take_and_write(said: dict[str, Any]) -> Sequence[Any]:
+        row = list(take(said))
+        for index in texts:
             row[index] = json.dumps(row[index])
-        return values[:_PLACE], values[_PLACE], row
+        return row
+
+    return take_and_write if texts else take
 
 
-def _taker(kind: Kind) -> tuple[Callable[[dict[str, Any]], tuple[Any, ...]], list[int], list[int]]:
-    columns = COLUMNS[kind]
-    take = itemgetter("sensor", "hub", "entrance", "room", "t_ns", "seq", *(column.attribute for column in columns))
-    of_type = {
-        wanted: [index for index, column in enumerate(columns, 1) if column.type == wanted]
-        for wanted in ("word", "json")
-    }
-    return take, of_type["word"], of_type["json"]
+ALIKE: dict[Kind, Callable[[dict[str, Any]], Alike]] = {
+    kind: itemgetter(*PLACE, *(column.attribute for column in _words(kind))) for kind in KINDS
+}
+"""From what an event says to what thousands of events say alike, so that it is looked up at once."""
+REST = {kind: _rest(kind) for kind in KINDS}
+"""From what an event says to the rest of its row: the time first."""
 
 
 def read_back(kind: Kind) -> str:
