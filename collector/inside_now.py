@@ -9,15 +9,13 @@ from sys import intern
 from collector.analysis.footfall import counting_sensors, split
 from collector.answers import PeopleInside
 from collector.occupancy import Move, Occupancy, Past
+from collector.occupancy.state import Plain
 from collector.store.base import QUARTER_NS, Coverage, Quarter
 from collector.unit_now import UnitNow
 from firmware_cfg.doubt import doubt
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import to_rfc3339
 from firmware_cfg.wire import Counter, Health, Passage
-
-_PERSONS = [float(number) for number in range(16)]
-"""Numbers that moves share."""
 
 
 class InsideNow:
@@ -118,14 +116,14 @@ class InsideNow:
         return "its sensor is not available" if known.unavailable(sensor) else None
 
 
-def _move(epoch: str, door: int, event: Passage | Counter) -> Move:
+def _move(epoch: str, door: int, event: Passage | Counter) -> Plain:
     """Half of those whose direction is not known went each way, as far as anybody knows."""
     if event.kind == "counter":
-        return Move(event.t_ns, epoch, event.seq, door, event.in_, event.out)
+        return (event.t_ns, epoch, event.seq, door, float(event.in_), float(event.out), 0.0)
     persons, direction = event.persons, event.direction
-    moved = _PERSONS[persons] if persons < len(_PERSONS) else float(persons)
+    moved = float(persons)
     if direction == "in":
-        return Move(event.t_ns, epoch, event.seq, door, moved, 0.0, doubt(persons, event.confidence))
+        return (event.t_ns, epoch, event.seq, door, moved, 0.0, doubt(persons, event.confidence))
     if direction == "out":
-        return Move(event.t_ns, epoch, event.seq, door, 0.0, moved, doubt(persons, event.confidence))
-    return Move(event.t_ns, epoch, event.seq, door, moved / 2, moved / 2, moved)
+        return (event.t_ns, epoch, event.seq, door, 0.0, moved, doubt(persons, event.confidence))
+    return (event.t_ns, epoch, event.seq, door, moved / 2, moved / 2, moved)

@@ -5,13 +5,13 @@ Pure: moves, reports and questions carry their time. The same moves in whatever 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 from collector.occupancy.hours import Hours
-from collector.occupancy.state import Move, State, quarter_of
+from collector.occupancy.moves import Moves
+from collector.occupancy.state import Move, Plain, State, quarter_of
 from collector.occupancy.watched import REPORT_LATE_NS, Flow, Watched
 from collector.store.base import MINUTE_NS, QUARTER_NS
 from firmware_cfg.schema import Hub
@@ -30,7 +30,7 @@ KEPT_NS = 30 * 3600 * NS_PER_S
 WATCH_KEPT_NS = 8 * 24 * 3600 * NS_PER_S
 """What was watched is known for so long: no building that closes at all stays open for longer."""
 MOVES_MAX = 2_000
-"""More than a day of a busy hub. Each takes 200 bytes, which count where many hubs are as busy for hours."""
+"""More than a day of a busy hub. They take 0.1 MB, which counts where many hubs are as busy for hours."""
 _TIDY_EVERY = 512
 _LEARNABLE_UNSEEN = 1.0
 _NORMAL = NormalDist()
@@ -72,7 +72,7 @@ class Occupancy:
         self._watched = Watched(len(self.entrances))
         self._flow = Flow(len(self.entrances))
         self._base: State | None = None
-        self._moves: list[Move] = []
+        self._moves = Moves()
         self._state: State | None = None
         """After the first `_stepped` of `_moves`; None where one came out of turn, or none yet."""
         self._stepped = 0
@@ -88,25 +88,21 @@ class Occupancy:
         """What is older does not matter any more."""
         return 0 if self._base is None else self._base.moved_ns
 
-    def take(self, move: Move) -> bool:
+    def take(self, move: Plain) -> bool:
         """False where it is known already, or too old to matter."""
-        t_ns = move.t_ns
+        t_ns, door = move[0], move[3]
         base = self._base or self._begin(t_ns)
         if base is None or t_ns < base.moved_ns:
             return False
         moves = self._moves
-        if not moves or t_ns > moves[-1][0] or move > moves[-1]:
-            moves.append(move)
-        else:
-            at = bisect_left(moves, move[:3])
-            if at < len(moves) and moves[at][:3] == move[:3]:
-                return False
-            moves.insert(at, move)
-            if at < self._stepped:
-                self._state = None
-        if self._marked[move.door] != t_ns // MINUTE_NS:
-            self._marked[move.door] = t_ns // MINUTE_NS
-            self.watch(move.door, t_ns, t_ns)
+        at = moves.add(move)
+        if at is None:
+            return False
+        if at < self._stepped:
+            self._state = None
+        if self._marked[door] != t_ns // MINUTE_NS:
+            self._marked[door] = t_ns // MINUTE_NS
+            self.watch(door, t_ns, t_ns)
         if len(moves) % _TIDY_EVERY == 0:
             self._tidy()
         return True
@@ -130,7 +126,7 @@ class Occupancy:
     def begin(self, past: Past) -> None:
         """Begin where the past ended, with what it teaches. Moves known already from then on are kept."""
         self._base, self._flow, self._known = past.state.copy(), past.flow, None
-        self._moves = [move for move in self._moves if move.t_ns >= past.state.empty_ns]
+        self._moves.drop(self._moves.before(past.state.empty_ns))
         self._state = None
 
     @classmethod
@@ -232,11 +228,11 @@ class Occupancy:
     def _current(self, base: State) -> State:
         if self._state is None:
             self._state, self._stepped = base.copy(), 0
-        self._walk(self._state, self._moves[self._stepped :])
+        self._walk(self._state, self._moves.walk(self._stepped, len(self._moves)))
         self._stepped = len(self._moves)
         return self._state
 
-    def _walk(self, state: State, moves: Iterable[Move]) -> None:
+    def _walk(self, state: State, moves: Iterable[Plain]) -> None:
         for move in moves:
             t_ns = move[0]  # by index it is read in half the time, and most moves change nothing else
             if t_ns >= state.block_ns + QUARTER_NS or t_ns >= state.moved_ns + QUIET_NS:
@@ -273,12 +269,11 @@ class Occupancy:
     def _tidy(self) -> None:
         """Fold moves into the base that are older than any that may still come."""
         moves = self._moves
-        old = bisect_left(moves, (moves[-1].t_ns - KEPT_NS,))
-        old = max(old, len(moves) - MOVES_MAX)
+        old = max(moves.before(moves.last_ns - KEPT_NS), len(moves) - MOVES_MAX)
         if old == 0 or self._base is None:
             return
-        self._walk(self._base, moves[:old])
-        del moves[:old]
+        self._walk(self._base, moves.walk(0, old))
+        moves.drop(old)
         self._stepped -= old
         if self._stepped < 0:
             self._state = None

@@ -23,6 +23,10 @@ class Move(NamedTuple):
     variance: float = 0.0
 
 
+Plain = tuple[int, str, int, int, float, float, float]
+"""A Move, or its values without their names, which is made in a fifth of the time."""
+
+
 @dataclass(slots=True)
 class State:
     """At the time of the last move: `counts` since the building was empty, in and out of each door, out below zero.
@@ -67,7 +71,7 @@ class State:
         """`unseen` is how many persons passed unwatched: which way is not known."""
         return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
 
-    def add(self, move: Move) -> None:
+    def add(self, move: Plain) -> None:
         self.moved_ns, _, _, door, in_, out, variance = move
         weights, counts, way_in = self.learned.weights, self.counts, 2 * door
         left = weights[way_in + 1] * out

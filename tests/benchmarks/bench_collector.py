@@ -3,9 +3,16 @@
     python tests/benchmarks/bench_collector.py [--events 100000] [--messages 20000]
 
 Messages wait in Mosquitto for persistent sessions at QoS 1; then each drains them: a paho subscriber that does nothing,
-and the collector into each store. InfluxDB's and SQLite's own rates are taken from ready-made lines and rows in batches
-of 5,000. Every event is counted in the store afterwards. Ratios mean more than rates. The collector does not watch,
-since what waited is not shown to who watches: bench_live.py and bench_pair.py have that.
+and the collector into each store. Every event is counted in the store afterwards. Ratios mean more than rates, and
+processor time, which is this process's alone, more than either where the machine has other work: by the clock a bare
+writer has a core for itself, while the collector shares it with the broker. The collector does not watch, since what
+waited is not shown to who watches: bench_live.py and bench_pair.py have that.
+
+InfluxDB's and SQLite's own rates are taken from ready-made lines and rows in batches of 5,000. The bare table has the
+columns and the key of the collector's, no other index, and transactions as durable; its words are texts, which are
+numbers in the collector's. That is the writing alone: beside it the collector reads JSON, checks each event against
+schema and registry, numbers places and words, notes which quarters of an hour are to be summed up anew, keeps the live
+view and the ledger, and answers the unit.
 """
 
 from __future__ import annotations
@@ -117,6 +124,23 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.002)
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Events a second by the clock, and this process's time on a processor."""
+
+    rate: float
+    cpu_us: float
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self._clock_s, self._cpu_s = time.perf_counter(), time.process_time()
+
+    def pace(self, count: int) -> Pace:
+        cpu_s = time.process_time() - self._cpu_s
+        return Pace(count / (time.perf_counter() - self._clock_s), cpu_s / count * 1e6)
+
+
 def drain_rate(folder: Path, count: int, per_message: int) -> float:
     """Events a second."""
     with Mosquitto(folder) as broker:
@@ -139,8 +163,8 @@ class Run:
     per_message: int
 
 
-def collector_rate(folder: Path, run: Run, store_url: str, count: int) -> float:
-    """Events a second from the first connection until all are stored, acknowledged and counted in the store."""
+def collector_pace(folder: Path, run: Run, store_url: str, count: int) -> Pace:
+    """From the first connection until all are stored, acknowledged and counted in the store."""
     fleet = load_fleet(EXAMPLE_FLEET)
     with Mosquitto(folder / "mosquitto") as broker:
 
@@ -154,16 +178,16 @@ def collector_rate(folder: Path, run: Run, store_url: str, count: int) -> float:
         session.close()
         publish(broker, messages(count, run.per_message))
         collector = make()
-        start = time.perf_counter()
+        watch = Stopwatch()
         collector.start()
         until(lambda: collector.events_stored >= count, f"{run}")
-        seconds = time.perf_counter() - start
+        pace = watch.pace(count)
         tally = collector.store.tally("strood-front", EPOCH)["passage"]
         done = list(collector.ledger.done("strood-front", EPOCH))
         collector.close()
     if (tally.rows, tally.distinct, done) != (count, count, [(1, count)]):
         raise SystemExit(f"{run}: stored {tally}, done {done}, not {count} events: the rate means nothing")
-    return count / seconds
+    return pace
 
 
 def influx_rate(influx: Influx, count: int) -> float:
@@ -182,8 +206,8 @@ def influx_rate(influx: Influx, count: int) -> float:
     return count / (time.perf_counter() - start)
 
 
-def sqlite_rate(folder: Path, count: int) -> float:
-    """Rows a second into the same kind of table by executemany alone, a durable transaction for each 5,000."""
+def sqlite_pace(folder: Path, count: int) -> Pace:
+    """Rows into the same kind of table by executemany alone, a durable transaction for each 5,000."""
     db = sqlite3.connect(folder / "bare.db", isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
@@ -194,14 +218,14 @@ def sqlite_rate(folder: Path, count: int) -> float:
     )
     start_ns = time.time_ns()
     rows = [(1, start_ns + seq, 1, seq, "synced", "in", 1, 1.21, 0.31, 0.98, "counting") for seq in range(1, count + 1)]
-    start = time.perf_counter()
+    watch = Stopwatch()
     for first in range(0, count, 5000):
         db.execute("BEGIN")
         db.executemany("INSERT INTO passage VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows[first : first + 5000])
         db.execute("COMMIT")
-    seconds = time.perf_counter() - start
+    pace = watch.pace(count)
     db.close()
-    return count / seconds
+    return pace
 
 
 STORES = ("embedded", "influx 1.x", "influx 2.x")
@@ -218,14 +242,15 @@ def main() -> None:
     counts = {1: options.messages, 100: options.events}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        bare_sqlite = sqlite_rate(folder, options.events)
+        bare_sqlite = sqlite_pace(folder, options.events)
         drains = {per: drain_rate(folder / f"drain-{per}", counts[per], per) for per in counts}
         with Influx(folder / "influx") as influx, InfluxV2Front(folder / "front", influx) as front:
             bare_influx = influx_rate(influx, options.events)
-            print(f"bare: SQLite executemany {bare_sqlite:,.0f} rows/s, InfluxDB /write {bare_influx:,.0f} lines/s")
+            print(f"bare: SQLite executemany {bare_sqlite.rate:,.0f} rows/s, {bare_sqlite.cpu_us:.1f} us of CPU a row")
+            print(f"bare: InfluxDB /write {bare_influx:,.0f} lines/s")
             for per, rate in drains.items():
                 print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
-            bounds = {"embedded": bare_sqlite, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
+            bounds = {"embedded": bare_sqlite.rate, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
             for store in STORES:
                 if options.only not in (None, store):
                     continue
@@ -237,10 +262,10 @@ def main() -> None:
                     if store != "embedded":
                         influx.create_database(place.name)
                         url = f"influxdb+{(influx if store == 'influx 1.x' else front).url}/{place.name}"
-                    rate = collector_rate(place, run, url, count)
+                    pace = collector_pace(place, run, url, count)
                     print(
-                        f"{store:10} {per:3} a message: {rate:9,.0f} events/s"
-                        f" = {rate / drains[per]:.2f} x paho drain, {rate / bounds[store]:.2f} x bare store",
+                        f"{store:10} {per:3} a message: {pace.rate:9,.0f} events/s, {pace.cpu_us:.1f} us of CPU an event"
+                        f" = {pace.rate / drains[per]:.2f} x paho drain, {pace.rate / bounds[store]:.2f} x bare store",
                         flush=True,
                     )
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from collector.occupancy import Hours, Learned, Move, Occupancy
 from collector.occupancy import estimate as estimate_module
+from collector.occupancy.moves import Moves
 from firmware_cfg.schema import WEEKDAYS, Hub
 
 MINUTE = 60 * 10**9
@@ -217,6 +218,29 @@ def test_moves_are_bounded_and_the_number_stays_right(monkeypatch: pytest.Monkey
     found = occupancy.estimate(start + 4_000 * 10**9, {})
     assert found.low is not None
     assert found.low <= 2
+
+
+NAMED = st.tuples(st.integers(0, 5), st.sampled_from(("aa", "bb")), st.integers(1, 3))
+
+
+@given(st.lists(NAMED), st.integers(0, 6), st.integers(0, 20))
+def test_moves_are_kept_in_order_and_once(named: list[tuple[int, str, int]], before_ns: int, dropped: int) -> None:
+    moves = Moves()
+    known: list[Move] = []
+    for number, name in enumerate(named):
+        each = Move(*name, number % 2, 1.0, number / 3, 0.25)
+        at = moves.add(each)
+        if any(move[:3] == name for move in known):
+            assert at is None
+        else:
+            known = sorted([*known, each])
+            assert at == known.index(each)
+    assert list(moves.walk(0, len(moves))) == known
+    assert list(moves.walk(1, 3)) == known[1:3]
+    assert moves.before(before_ns) == sum(move.t_ns < before_ns for move in known)
+    assert moves.last_ns == max((move.t_ns for move in known), default=0)
+    moves.drop(dropped)
+    assert list(moves.walk(0, len(moves))) == known[dropped:]
 
 
 def test_what_was_watched_is_bounded_where_nobody_comes() -> None:
