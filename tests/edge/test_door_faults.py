@@ -106,7 +106,10 @@ def test_what_was_learned_and_what_is_wrong_outlive_a_crash_and_a_reboot(rig: Ri
         rig.start()
     else:
         reboot(rig)
-    assert habits(rig) == pytest.approx(learned, abs=0.05)  # turning back was learned meanwhile
+    known = habits(rig)
+    for name in ("recent", "recent_ns"):  # who came of late goes by the clock of the boot
+        del known[name], learned[name]
+    assert known == pytest.approx(learned, abs=0.05)  # turning back was learned meanwhile
     break_outer(rig, 3)
     assert directions(rig)[30:] == ["unknown"] * 7
     assert len(faults(rig)) == 1
