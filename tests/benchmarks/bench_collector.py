@@ -265,7 +265,8 @@ def main() -> None:
                     pace = collector_pace(place, run, url, count)
                     print(
                         f"{store:10} {per:3} a message: {pace.rate:9,.0f} events/s, {pace.cpu_us:.1f} us of CPU"
-                        f" an event = {pace.rate / drains[per]:.2f} x paho drain, {pace.rate / bounds[store]:.2f} x bare store",
+                        f" an event = {pace.rate / drains[per]:.2f} x paho drain, "
+                        f"{pace.rate / bounds[store]:.2f} x bare store",
                         flush=True,
                     )
 
