@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser import Chromium
+from hypothesis import settings
 from servers import Influx, InfluxV2Front, Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# How long an example takes is for benchmarks to say: on a busy machine it is no failure.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture
