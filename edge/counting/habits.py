@@ -43,7 +43,7 @@ _FIRST = 8
 _UNKNOWN_SEPARATION_M = 0.12
 _LEARN_LEAST = 0.012
 _USUAL_M_S = 1.22  # half of all people are slower
-_DOUBT_LOG, _DOUBTED = 0.22, 30  # off by so much, after so many bodies
+_DOUBT_LOG, _DOUBTED, _ALONE_OF = 0.22, 30, 10.0  # off by so much, after so many bodies, one of so many people at least
 _LENGTH_TRUST = 0.8
 _SINGLE_MIN = 0.25
 _SCALE_SD, _SHARP = 0.15, 1_000  # of a separation that is not known yet; after so many bodies it is
@@ -262,8 +262,8 @@ class Habits:
 
         Crowds that are not average are only one of both: prams are long and slow.
         """
-        if self.clean < _DOUBTED:
-            return False
+        if self.clean < _DOUBTED or self.clean * _ALONE_OF < self.people:
+            return False  # what looks like somebody alone where hardly anybody comes alone is two people's
         by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
         if abs(by_length) <= _DOUBT_LOG:
             return False

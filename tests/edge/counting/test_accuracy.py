@@ -95,3 +95,13 @@ def test_nobody_is_counted_where_nobody_passes(core: ModuleType, scenario: str, 
     door = core.Door(DoorSettings(separation_m))
     found = [item for event in simulate(scenario, 6, 2.0, separation_m) for item in door.feed(*event)]
     assert [item for item in found + door.finish() if isinstance(item, Passage)] == []
+
+
+def test_a_door_where_nobody_comes_alone_keeps_its_measured_separation(core: ModuleType) -> None:
+    """What looks like somebody alone there is two people's edges: some thirty of them in six hours."""
+    door = core.Door(DoorSettings(0.60))
+    for event in simulate("opposite", 1, 6.0, 0.60):
+        if isinstance(event, BeamEdge):
+            door.feed(*event)
+    assert door.window.habits.clean > 30
+    assert door.window.habits.separation_m == 0.60
