@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from serial_bench import Bench, S, faults, readings, worked_frames
 
+from edge.clock import read
 from edge.sensors.frames import Frames
 from edge.sensors.ld2450 import LAYOUT, Ld2450
 from edge.sensors.tracks import TRACKS_MAX, Crossing, Line, LineCounter, Target
@@ -236,8 +238,12 @@ def test_passages_from_a_port(tmp_path: Path) -> None:
         bench = Bench(config(str(port.path)), port)
         bench.open()
         found = bench.run(14)
+        deadline_s = time.monotonic() + 10.0
+        while bench.sensor.stats().edges < 138 and time.monotonic() < deadline_s:
+            time.sleep(0.01)  # the kernel of a busy machine hands over the last frames late
+            found += bench.sensor.poll(read(bench.clock))
         bench.sensor.close()
     assert [reading.fields["direction"] for reading in readings(found)] == ["in", "out"]
     assert [(reading.persons_in, reading.persons_out) for reading in readings(found)] == [(1, 0), (0, 1)]
     assert faults(found) == []
-    assert bench.sensor.stats().edges == pytest.approx(140, abs=10)  # a busy machine reads two frames as late as one
+    assert bench.sensor.stats().edges == pytest.approx(140, abs=2)
