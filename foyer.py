@@ -106,6 +106,14 @@ simulate = typer.Typer(no_args_is_help=True, help="Make recordings of people and
 app.add_typer(simulate, name="simulate")
 
 
+FirstSeed = Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")]
+Jobs = Annotated[int, typer.Option(help="Processes.", min=1)]
+Report = Annotated[
+    Path | None, typer.Option("-o", "--output", help="A Markdown file whose tables to renew.", show_default=False)
+]
+"""Options of all that is measured on simulated doors."""
+
+
 @simulate.command("door")
 def simulate_door(
     scenario: Annotated[str | None, typer.Option(help="Who comes; --list names them.", show_default=False)] = None,
@@ -140,7 +148,7 @@ def simulate_score(
         list[str] | None, typer.Option(help="Who comes; may be repeated. All if not given.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
+    first_seed: FirstSeed = 2000,
     hours: Annotated[float, typer.Option(help="How long each.")] = 2.0,
     separation_m: Annotated[
         list[float] | None,
@@ -149,10 +157,8 @@ def simulate_score(
     unmeasured: Annotated[bool, typer.Option(help="The core is not told the separation.")] = False,
     oracle: Annotated[bool, typer.Option(help="Beside an oracle that knows the bodies; takes minutes more.")] = False,
     causes: Annotated[bool, typer.Option(help="Instead, why the core is wrong where it is.")] = False,
-    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A Markdown file whose table to renew.", show_default=False)
-    ] = None,
+    jobs: Jobs = 2,
+    output: Report = None,
 ) -> None:
     """Score the counting core on simulated people, beside three common ways to count."""
     from simulators import report, score
@@ -177,14 +183,12 @@ def simulate_faults(
         list[str] | None, typer.Option(help="What fails; may be repeated. All if not given.", show_default=False)
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
+    first_seed: FirstSeed = 2000,
     separation_m: Annotated[
         list[float] | None, typer.Option(help="Metres between the beams; may be repeated. 0.12 and 0.60 if not given.")
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A Markdown file whose tables to renew.", show_default=False)
-    ] = None,
+    jobs: Jobs = 2,
+    output: Report = None,
 ) -> None:
     """Fail beams at simulated hubs: how soon the core says so, and how often it does where nothing is wrong."""
     from simulators import fault_score, report
@@ -203,15 +207,13 @@ def simulate_totals(
         typer.Option(help="hub, or a scenario; may be repeated. All if not given.", show_default=False),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many doors of each kind: a hub's for 20 days.", min=1)] = 10,
-    first_seed: Annotated[int, typer.Option(help="Below 2000 to work on; from there on to publish.")] = 2000,
+    first_seed: FirstSeed = 2000,
     separation_m: Annotated[
         list[float] | None,
         typer.Option(help="Metres between the beams; may be repeated. 0.08, 0.12, 0.30 and 0.60 if not given."),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A Markdown file whose tables to renew.", show_default=False)
-    ] = None,
+    jobs: Jobs = 2,
+    output: Report = None,
 ) -> None:
     """Count simulated days: how far off their totals are, and how many lie within their own interval."""
     from simulators import report, total_score
