@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
-from math import fsum
+from functools import cache
+from itertools import chain, compress
+from math import fsum, isnan
 from typing import TYPE_CHECKING, Any
 
 from edge.counting import Columns, Door, DoorSettings, EdgeError
@@ -17,13 +19,16 @@ from firmware_cfg.errors import ConfigError
 from firmware_cfg.times import NS_PER_MS, NS_PER_S, to_rfc3339
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 _SIGNS = {"in": 1, "unknown": 0, "out": -1}
 _WAYS = {sign: way for way, sign in _SIGNS.items()}
+_THAT_WAY = {way: bytes(byte == sign % 256 for byte in range(256)) for way, sign in _SIGNS.items()}
+"""By direction, what its column's bytes become: 1 where a passage went that way, else 0."""
 _BLOCK_ROWS = 1 << 10
-_MS_PER_DAY = 86_400_000
+_MS_PER_S, _MS_PER_HOUR = 1_000, 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,19 @@ class Replayed:
 
 def _interval(found: Columns, direction: str) -> tuple[int, int]:
     """The 95 % interval of that total (`firmware_cfg.doubt`)."""
-    sign = _SIGNS[direction]
-    passages = zip(found.direction, found.persons, found.confidence, strict=True)
-    doubts = fsum(doubt(persons, confidence) for way, persons, confidence in passages if way == sign)
+    chosen = _chosen(found, direction)
+    doubts = fsum(map(doubt, compress(found.persons, chosen), compress(found.confidence, chosen)))
     return interval(total(found, direction), doubts)
 
 
 def total(found: Columns, direction: str) -> int:
     """Persons among the passages in that direction: `in`, `out` or `unknown`."""
-    sign = _SIGNS[direction]
-    return sum(persons for persons, way in zip(found.persons, found.direction, strict=True) if way == sign)
+    return sum(compress(found.persons, _chosen(found, direction)))
+
+
+def _chosen(found: Columns, direction: str) -> bytes:
+    """A byte a passage: 1 where it is in that direction, else 0."""
+    return found.direction.tobytes().translate(_THAT_WAY[direction])
 
 
 def settings(separation_m: float | None, debounce_ms: float | None, header: TraceHeader) -> DoorSettings:
@@ -117,14 +125,22 @@ def pieces(path: Path, trace: TraceReader, how: DoorSettings) -> Iterator[tuple[
     yield 0, rest
 
 
+def tell(replayed: Replayed, *, in_json: bool) -> None:
+    """Print it, as a table or as JSON, and on stderr what the recording lacks."""
+    for note in replayed.notes:
+        print(f"foyer: {note}", file=sys.stderr)
+    sys.stdout.writelines(as_json(replayed) if in_json else as_table(replayed))
+
+
 def as_json(replayed: Replayed) -> Iterator[str]:
     """One JSON object, in pieces; times are ns since the trace's t0, totals are persons, with their 95 % intervals."""
     yield f'{{"edges": {replayed.edges}, "passages": ['
     found = replayed.found
-    row = '{"t_ns": %d, "direction": "%s", "persons": %d, "speed_m_s": %r, "length_m": %r, "confidence": %r}'
+    row = '{"t_ns": %d, "direction": "%s", "persons": %d, "speed_m_s": %s, "length_m": %s, "confidence": %s}'
     begin = ""
-    for block in _rows(row, ", ", found.t_ns, found):
-        yield begin + block.replace("nan", "null")
+    for block in _blocks(found):
+        columns = map(_numbers, (block.speed_m_s, block.length_m, block.confidence))
+        yield begin + _rows(row, ", ", block.t_ns, block, *columns)
         begin = ", "
     totals = {"in": replayed.total("in"), "out": replayed.total("out")}
     rest = {
@@ -142,8 +158,10 @@ def as_table(replayed: Replayed) -> Iterator[str]:
     yield f"{'time':<{width}}  {'way':<7}  {'persons':>7}  {'speed m/s':>9}  {'length m':>8}  {'confidence':>10}\n"
     found = replayed.found
     row = f"%-{width}s  %-7s  %7d  %9.2f  %8.2f  %10.2f\n"
-    for block in _rows(row, "", _times(found, t0_ns), found):
-        yield block.replace("nan", "  -")
+    for block in _blocks(found):
+        times = _times(block.t_ns, t0_ns)
+        text = _rows(row, "", times, block, block.speed_m_s, block.length_m, block.confidence)
+        yield text.replace("nan", "  -")
     (low, high), (least, most) = _interval(found, "in"), _interval(found, "out")
     yield f"\n{replayed.edges} edges: {replayed.total('in')} in, {replayed.total('out')} out\n"
     yield f"95 %: {low} to {high} in, {least} to {most} out\n"
@@ -158,31 +176,59 @@ def as_table(replayed: Replayed) -> Iterator[str]:
         yield f"{count} x {kind} on {line}\n"
 
 
-def _rows(row: str, between: str, times: Iterable[Any], found: Columns) -> Iterator[str]:
-    """Passages written by `row`, many at once, as that takes half the time; what is not known is a NaN."""
-    ways = map(_WAYS.__getitem__, found.direction)
-    numbers = (found.speed_m_s, found.length_m, found.confidence)
-    passages = zip(times, ways, found.persons, *numbers, strict=True)
-    while block := list(islice(passages, _BLOCK_ROWS)):
-        yield between.join([row] * len(block)) % tuple(chain.from_iterable(block))
+def _blocks(found: Columns) -> Iterator[Columns]:
+    """The passages, so many at a time: made into text a column at a time they take half the time, and little memory."""
+    for first in range(0, len(found), _BLOCK_ROWS):
+        rows = slice(first, first + _BLOCK_ROWS)
+        yield Columns(
+            found.t_ns[rows],
+            found.direction[rows],
+            found.persons[rows],
+            found.speed_m_s[rows],
+            found.length_m[rows],
+            found.confidence[rows],
+        )
 
 
-def _times(found: Columns, t0_ns: int | None) -> Iterator[str]:
-    """As `_time` of each passage: a day's date is written once."""
+def _rows(row: str, between: str, times: Iterable[Any], block: Columns, *numbers: Iterable[Any]) -> str:
+    """A block's passages written by `row`, all by one `%`."""
+    ways = map(_WAYS.__getitem__, block.direction)
+    passages = zip(times, ways, block.persons, *numbers, strict=True)
+    return between.join([row] * len(block)) % tuple(chain.from_iterable(passages))
+
+
+def _numbers(column: array[float]) -> list[str]:
+    """As `repr` writes them, which takes four times as long; what is not known, a NaN, is null."""
+    from pydantic_core import to_json  # noqa: PLC0415 - a table does without it
+
+    text = to_json(column.tolist(), inf_nan_mode="null").decode("ascii")
+    if "e-" in text or "0.0000" in text:  # Python writes small numbers otherwise
+        return ["null" if isnan(value) else repr(value) for value in column]
+    return text[1:-1].split(",")
+
+
+def _times(block: array[int], t0_ns: int | None) -> list[str]:
+    """As `_time` of each: a day is dated once, and minutes, seconds and decimals are looked up."""
     if t0_ns is None or t0_ns % NS_PER_MS:
-        yield from (_time(t_ns, t0_ns) for t_ns in found.t_ns)
-        return
-    t0_ms, known, date, dated = t0_ns // NS_PER_MS, None, "", ""
-    minutes = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(24 * 60)]
-    seconds = [f"{second:02d}" for second in range(60)]
-    decimals = [f".{ms:03d}".rstrip("0").rstrip(".") + "Z" for ms in range(1_000)]
-    for t_ns in found.t_ns:
-        day, ms = divmod(t0_ms + t_ns // NS_PER_MS, _MS_PER_DAY)
-        if day != known:
-            known, (date, dated, _) = day, _time(day * _MS_PER_DAY * NS_PER_MS - t0_ns, t0_ns).partition("T")
-        minute, ms = divmod(ms, 60_000)
-        second, ms = divmod(ms, 1_000)
-        yield date + minutes[minute] + seconds[second] + decimals[ms] if dated else _time(t_ns, t0_ns)
+        return [_time(t_ns, t0_ns) for t_ns in block]
+    t0_ms = t0_ns // NS_PER_MS
+    times_ms = [t0_ms + t_ns // NS_PER_MS for t_ns in block]
+    hours = {ms // _MS_PER_HOUR for ms in times_ms}
+    dates = {day: _time(day * 24 * _MS_PER_HOUR * NS_PER_MS - t0_ns, t0_ns) for day in {hour // 24 for hour in hours}}
+    if not all(date.endswith("T00:00:00Z") for date in dates.values()):
+        return [_time(t_ns, t0_ns) for t_ns in block]
+    begin = {hour: f"{dates[hour // 24].removesuffix('00:00:00Z')}{hour % 24:02d}:" for hour in hours}
+    seconds, decimals = _texts()
+    return [
+        f"{begin[ms // _MS_PER_HOUR]}{seconds[ms // _MS_PER_S % 3_600]}{decimals[ms % _MS_PER_S]}" for ms in times_ms
+    ]
+
+
+@cache
+def _texts() -> tuple[list[str], list[str]]:
+    """Minute and second of each second of an hour, and a second's decimals to its end, for each millisecond."""
+    seconds = [f"{minute:02d}:{second:02d}" for minute in range(60) for second in range(60)]
+    return seconds, [f".{ms:03d}".rstrip("0").rstrip(".") + "Z" for ms in range(1_000)]
 
 
 def _time(t_ns: int, t0_ns: int | None) -> str:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import re
+import signal
 import subprocess
 import sys
+from array import array
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge.trace import WRITERS
+from edge.counting import Columns
+from edge.replay import Replayed, as_json, as_table
+from edge.trace import WRITERS, TraceHeader
+from firmware_cfg.times import NS_PER_MS, NS_PER_S, from_rfc3339, to_rfc3339
 
 TRACES = Path(__file__).parents[1] / "traces"
 ROOT = Path(__file__).parents[2]
@@ -75,6 +84,42 @@ def test_debounce_option() -> None:
 def test_levels_before_the_first_edge() -> None:
     result = replay_json("blocked-from-the-start")
     assert (result["edges"], result["totals"], result["faults"]) == (5, {"in": 1, "out": 0}, [])
+
+
+KNOWN_OR_NOT = st.floats(0.0, 1e300) | st.floats(1e-9, 20.0) | st.just(math.nan)
+
+
+def found_of(rows: list[tuple[int, float, float, float]]) -> Columns:
+    """A person in by each row: time, speed, length, confidence."""
+    t_ns, *numbers = zip(*rows, strict=True)
+    ones = [1] * len(rows)
+    return Columns(array("q", t_ns), array("b", ones), array("i", ones), *(array("d", column) for column in numbers))
+
+
+@given(st.lists(st.tuples(st.just(0), KNOWN_OR_NOT, KNOWN_OR_NOT, st.floats(0.0, 1.0)), min_size=1))
+def test_json_has_numbers_as_python_writes_them(rows: list[tuple[int, float, float, float]]) -> None:
+    text = "".join(as_json(Replayed(TraceHeader(), 0, found_of(rows))))
+    passages = [
+        {"t_ns": t_ns, "direction": "in", "persons": 1, "speed_m_s": speed, "length_m": length, "confidence": sure}
+        for t_ns, speed, length, sure in rows
+    ]
+    assert text.startswith(f'{{"edges": 0, "passages": {json.dumps(passages).replace("NaN", "null")}, "totals"')
+
+
+@given(
+    st.lists(st.integers(0, 2**62 - 1) | st.integers(0, 10**14), min_size=1),
+    st.integers(from_rfc3339("0001-01-01T00:00:00Z"), from_rfc3339("9999-12-31T23:59:59Z")),
+    st.sampled_from([1, NS_PER_MS, NS_PER_S]),
+)
+def test_table_has_times_as_everywhere(times_ns: list[int], t0_ns: int, unit_ns: int) -> None:
+    t0_ns = t0_ns // unit_ns * unit_ns
+    rows = "".join(as_table(Replayed(TraceHeader(t0_ns), 0, found_of([(t_ns, 1.0, 1.0, 1.0) for t_ns in times_ns]))))
+    for t_ns, line in zip(times_ns, rows.splitlines()[1:], strict=False):
+        try:
+            time = to_rfc3339(t0_ns + t_ns // NS_PER_MS * NS_PER_MS)
+        except (OverflowError, ValueError):  # beyond the year 9999
+            time = f"{t_ns / NS_PER_S:.3f} s"
+        assert line == f"{time:<30}  in             1       1.00      1.00        1.00"
 
 
 def test_table() -> None:
@@ -156,6 +201,40 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments: list[object], says: st
     done = foyer("replay", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.fullmatch(f"{says}.*\n", done.stderr)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_what_goes_past_typer_prints_the_same(options: list[str]) -> None:
+    """`--` is among what `foyer.py` leaves to Typer."""
+    plain = foyer("replay", TRACES / "repeated-level.jsonl", *options)
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert plain.stdout == foyer("replay", *options, "--", TRACES / "repeated-level.jsonl").stdout
+
+
+def test_a_plain_replay_loads_neither_typer_nor_pydantic() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "foyer", "replay", str(TRACES / "single-in.jsonl")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "edge.replay" in loaded
+    assert not {"typer", "pydantic", "pydantic_core", "pyarrow"} & loaded
+
+
+@pytest.mark.parametrize("options", [[], ["--"]], ids=["plain", "typer"])
+def test_ctrl_c_ends_it_without_a_word(options: list[str], tmp_path: Path) -> None:
+    pipe = tmp_path / "endless.csv"
+    os.mkfifo(pipe)
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "foyer", "replay", *options, str(pipe)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+        pipe.open("wb"),
+    ):  # it is there, and waits for the first line
+        process.send_signal(signal.SIGINT)
+        assert process.communicate() == (b"", b"")
+    assert process.returncode == 130
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
