@@ -177,7 +177,7 @@ def as_table(replayed: Replayed) -> Iterator[str]:
 
 
 def _blocks(found: Columns) -> Iterator[Columns]:
-    """The passages, so many at a time: made into text a column at a time they take half the time, and little memory."""
+    """The passages, so many at a time: they are made into text by columns, which takes less time, and little memory."""
     for first in range(0, len(found), _BLOCK_ROWS):
         rows = slice(first, first + _BLOCK_ROWS)
         yield Columns(
@@ -198,7 +198,7 @@ def _rows(row: str, between: str, times: Iterable[Any], block: Columns, *numbers
 
 
 def _numbers(column: array[float]) -> list[str]:
-    """As `repr` writes them, which takes four times as long; what is not known, a NaN, is null."""
+    """As `repr` writes them, which takes nearly five times as long; what is not known, a NaN, is null."""
     from pydantic_core import to_json  # noqa: PLC0415 - a table does without it
 
     text = to_json(column.tolist(), inf_nan_mode="null").decode("ascii")
