@@ -11,7 +11,7 @@ cdef extern from *:
 
 cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX
 cdef int _RISES, _FALLS
-cdef double CHAIR_M, CHAIR_PIECE_M, FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
+cdef double CHAIR_M, CHAIR_PIECE_M, EDGE_DENSITY, FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
 cdef double _SLOWEST_M_S, _JOINED, _PIECES_JOINED, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
 cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _SWAY_S, _SWAYS, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
@@ -27,7 +27,8 @@ cdef class Bodies:
     cdef int64_t[1024] mask, needs
     cdef double[1024] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain
     cdef float[1024] most, most_far, most_joined
-    cdef double[36] stay_s, stay_log
+    cdef double[36] stay_s, stay_density
+    cdef double[37] worth
 
     @cython.locals(lone=bint, edge=int, pulse0=int, pulse1=int, other=int)
     cdef void fill(self, Scene scene, Habits habits, int came) noexcept
@@ -39,17 +40,17 @@ cdef class Bodies:
     cdef void _nobody(self, Scene scene, int edge) noexcept
     @cython.locals(first=int, clearly=bint, count=int, times=int, number=int, mask=int64_t, low0=int, low1=int, high0=int, high1=int, opened=int, first_s=double, second_s=double, last_s=double, left0_s=double, left1_s=double, risen0_s=double, risen1_s=double, entered_s=double, longest_s=double, came_s=double, came_gain=double, swayed=double, index=int, pulse=int, line=int, rise_s=double, fall_s=double, at=int, gain=double, left_s=double, left_other_s=double, risen_s=double, gone_s=double, body=int)
     cdef void _wanderers(self, Scene scene, Habits habits, int edge, int came) noexcept
-    @cython.locals(at=int, index=int)
+    @cython.locals(at=int, index=int, apart_s=double)
     cdef int _note(self, int times, double t_s) noexcept
-    @cython.locals(total=double, index=int)
+    @cython.locals(density=double, index=int)
     cdef double _dwelt(self, int times) noexcept
-    @cython.locals(longest_s=double, index=int, gain=double)
+    @cython.locals(longest_s=double, index=int)
     cdef double _as_turned(self, int times) noexcept
-    @cython.locals(gain=double, speed=double, walks=double, slow=double)
+    @cython.locals(gain=double, speed=double, walks=double, slow=double, length=double)
     cdef double _as_walked(self, Habits habits, double lag_s, double width_s) noexcept
     @cython.locals(way=int, direction=int, first=int, second=int, seen0=int, seen1=int)
     cdef void _pair(self, Scene scene, Habits habits, int pulse0, int pulse1) noexcept
-    @cython.locals(measure=Measure, kind=int, mask=int64_t, number=int, edge=int, rest=int64_t, speed=double, bounded=bint, person=double, arm=double, piece=double, alone=double, length_m=double, fit=double, body=int)
+    @cython.locals(measure=Measure, kind=int, mask=int64_t, number=int, edge=int, rest=int64_t, speed=double, bounded=bint, person=double, arm=double, piece=double, alone=double, length_m=double, fit=double, worth=double, body=int)
     cdef void _straight(self, Scene scene, Habits habits, int first, int second, int seen0, int seen1, int direction) noexcept
 
 cdef double _middle(double left0_s, double left1_s) noexcept

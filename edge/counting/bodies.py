@@ -19,6 +19,7 @@ from cython.cimports.libc.math import log
 from edge.counting.terms import (
     CHAIR_M,
     CHAIR_PIECE_M,
+    EDGE_DENSITY,
     FOREVER_S,
     LINE_MAX,
     NOBODY,
@@ -53,10 +54,10 @@ _GLITCH_S = 0.06
 _LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
 _SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
 _WALKS, _SHUFFLE_S = 0.8, 0.03
-_SWAY_S, _SWAYS = 0.2, -6.0  # who wanders seldom leaves both beams, and not for longer
+_SWAY_S, _SWAYS = 0.2, 0.0024787521766663585  # who wanders seldom leaves both beams, and not for longer
 _TURN_LOG, _TURN_SD = 0.3, 0.8  # who turns takes about a second
-_LONE_EDGE = -12.0
-_OPEN_PULSE = -6.0  # what explains it may still come
+_LONE_EDGE = 6.14421235332821e-6
+_OPEN_PULSE = 0.0024787521766663585  # what explains it may still come
 _BODY_S = 0.1  # what nobody is shorter than
 _HALF_BODY_S = 0.12
 
@@ -68,7 +69,8 @@ class Bodies:
     pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
     (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
     and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
-    all others `gain` is the logarithm of the density of its edges. `most…`: what a search makes of it, at most.
+    all others `gain` is the density of its edges. All but the lag's are per `EDGE_DENSITY` for each edge. `most…`: what
+    a search makes of it, at most.
     """
 
     __slots__ = (
@@ -97,11 +99,12 @@ class Bodies:
         "piece",
         "reach_s",
         "separation_m",
-        "stay_log",
+        "stay_density",
         "stay_s",
         "width_part_s",
         "width_s",
         "width_sd_s",
+        "worth",
     )
 
     def __init__(self) -> None:
@@ -133,8 +136,12 @@ class Bodies:
             self.most_far = array("f", [0.0]) * _BODIES_MAX
             self.most_joined = array("f", [0.0]) * _BODIES_MAX
             self.stay_s = array("d", [0.0]) * (4 * LINE_MAX)
-            self.stay_log = array("d", [0.0]) * (4 * LINE_MAX)
-            """Of the time since the one before, in ranges of what it may be."""
+            self.stay_density = array("d", [0.0]) * (4 * LINE_MAX)
+            """Of the time since the one before, which may be any in a range of logarithms."""
+            self.worth = array("d", [0.0]) * (4 * LINE_MAX + 1)
+        self.worth[0] = 1.0
+        for number in range(4 * LINE_MAX):
+            self.worth[number + 1] = self.worth[number] / EDGE_DENSITY
 
     def fill(self, scene: Scene, habits: Habits, came: int) -> None:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
@@ -189,17 +196,17 @@ class Bodies:
         rise_bit, fall_bit = scene.rise_bit[pulse], scene.fall_bit[pulse]
         if scene.edge_falls[edge]:
             body = self._add(NOBODY, edge, fall_bit, 1)
-            self.gain[body] = _LONE_EDGE
+            self.gain[body] = _LONE_EDGE * self.worth[1]
         else:
             body = self._add(NOBODY, edge, rise_bit, 1)
             self.needs[body] = fall_bit
-            self.gain[body] = _LONE_EDGE if fall_bit else _OPEN_PULSE
+            self.gain[body] = (_LONE_EDGE if fall_bit else _OPEN_PULSE) * self.worth[1]
         self._touch(scene, body, pulse)
         if fall_bit and not scene.edge_falls[edge]:
             long_s = scene.fall_s[pulse] - scene.rise_s[pulse]
             body = self._add(NOBODY, edge, rise_bit | fall_bit, 2)
             density = 1.0 / _GLITCH_S if long_s < _GLITCH_S else 1.0 / (_LOG_RANGE * long_s)
-            self.gain[body] = log(_NOBODY_RATE * density)
+            self.gain[body] = _NOBODY_RATE * density * self.worth[2]
             self._touch(scene, body, pulse)
 
     def _wanderers(  # noqa: C901, PLR0912, PLR0915 - one pass over the pulses, all of whose sums the gain needs
@@ -216,8 +223,8 @@ class Bodies:
         high0 = high1 = opened = 0
         first_s = second_s = last_s = left0_s = left1_s = -FOREVER_S
         risen0_s = risen1_s = -FOREVER_S
-        entered_s = longest_s = swayed = came_gain = 0.0
-        came_s = FOREVER_S
+        entered_s = longest_s = came_gain = 0.0
+        swayed, came_s = 1.0, FOREVER_S
         for index in range(edge, scene.edges):
             if scene.edge_falls[index]:
                 continue
@@ -227,7 +234,7 @@ class Bodies:
             if count and rise_s > last_s:
                 if rise_s > last_s + _SWAY_S:
                     break
-                swayed += _SWAYS
+                swayed *= _SWAYS
             if first < 0:
                 first, first_s, entered_s = line, rise_s, fall_s - rise_s
             elif line != first and second_s < 0.0:
@@ -250,21 +257,19 @@ class Bodies:
                 left0_s, risen0_s, low0, high0 = max(left0_s, fall_s), rise_s, min(low0, at), max(high0, at + 1)
             if (count == 1 or longest_s < _BODY_S) and came < 0:
                 continue  # that is nobody
-            gain = self._dwelt(times) + swayed
+            gain = self._dwelt(times) * swayed * self.worth[number]
             if count <= 2:  # noqa: PLR2004 - one who turns at once: more pulses are one who loiters
-                gain += self._as_turned(times)
+                gain *= self._as_turned(times)
             if came < 0:
                 if came_s != second_s:  # else it came as it did a pulse before
                     came_s = second_s
-                    came_gain = log(PERSON_RATE * habits.wander) + self._as_walked(
-                        habits, second_s - first_s, entered_s
-                    )
-                gain += came_gain
+                    came_gain = PERSON_RATE * habits.wander * self._as_walked(habits, second_s - first_s, entered_s)
+                gain *= came_gain
             left_s, left_other_s = (left1_s, left0_s) if first else (left0_s, left1_s)
             if count > 2 or left_s == last_s:  # noqa: PLR2004 - two may be one who walks through
                 risen_s = risen0_s if left0_s >= left1_s else risen1_s
                 gone_s = max(left0_s, left1_s)
-                gain += self._as_walked(habits, gone_s - min(left0_s, left1_s), gone_s - risen_s)
+                gain *= self._as_walked(habits, gone_s - min(left0_s, left1_s), gone_s - risen_s)
             body = self._add(WANDERER, edge, mask, number)
             if body < 0:
                 return
@@ -279,26 +284,26 @@ class Bodies:
         """Keep a wanderer's times in order; returns how many there are."""
         at = times
         while at > 0 and self.stay_s[at - 1] > t_s:
-            self.stay_s[at], self.stay_log[at] = self.stay_s[at - 1], self.stay_log[at - 1]
+            self.stay_s[at], self.stay_density[at] = self.stay_s[at - 1], self.stay_density[at - 1]
             at -= 1
         self.stay_s[at] = t_s
         for index in range(max(1, at), min(at + 2, times + 1)):
-            self.stay_log[index] = log(_LOG_RANGE * max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1]))
+            apart_s = max(_SHORTEST_S, self.stay_s[index] - self.stay_s[index - 1])
+            self.stay_density[index] = 1.0 / (_LOG_RANGE * apart_s)
         return times + 1
 
     def _dwelt(self, times: int) -> float:
-        total = 0.0
+        density = 1.0
         for index in range(1, times):
-            total -= self.stay_log[index]
-        return total
+            density *= self.stay_density[index]
+        return density
 
     def _as_turned(self, times: int) -> float:
         """What is gained by knowing how long people take to turn: the longest time between two edges."""
         longest_s = _SHORTEST_S
         for index in range(1, times):
             longest_s = max(longest_s, self.stay_s[index] - self.stay_s[index - 1])
-        gain: float = log(_LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY)
-        return gain
+        return _LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY
 
     def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
         """What is gained by knowing that those who wander come and leave walking: most of them keep a walker's lag.
@@ -306,15 +311,14 @@ class Bodies:
         The others are slow. Half of those whose pulse ends before the lag does keep a body's width, too.
         """
         if not 0.0 <= lag_s < _LAG_S_MAX:
-            return 0.0
+            return 1.0
         walks = lag_density(max(lag_s, _SHORTEST_S), self.separation_m) * _LOG_RANGE * max(lag_s, _SHORTEST_S)
         slow = min(1.0, lag_s * lag_s / (_SHUFFLE_S * _SHUFFLE_S))
-        gain: float = log(_WALKS * walks + (1.0 - _WALKS) * slow + _TINY)
+        gain = _WALKS * walks + (1.0 - _WALKS) * slow + _TINY
         if width_s < lag_s:
             speed = self.separation_m / lag_s
-            gain += log(
-                0.5 + 0.5 * habits.length_density(width_s * speed, lag_s, self.chair_m) * speed * _LOG_RANGE * width_s
-            )
+            length = habits.length_density(width_s * speed, lag_s, self.chair_m) * speed
+            gain *= 0.5 + 0.5 * length * _LOG_RANGE * width_s
         return gain
 
     def _pair(self, scene: Scene, habits: Habits, pulse0: int, pulse1: int) -> None:
@@ -370,7 +374,9 @@ class Bodies:
             return
         self._touch(scene, body, first)
         self._touch(scene, body, second)
-        self.person[body], self.arm[body], self.piece[body], self.alone[body] = person, arm, piece, alone
+        worth = self.worth[number]
+        self.person[body], self.arm[body], self.piece[body] = person * worth, arm * worth, piece * worth
+        self.alone[body] = alone
         self.direction[body] = direction
         self.lag_s[body], self.centre_s[body] = measure.lag_s, measure.centre_s
         self.width_s[body] = self.width_part_s[body] = measure.width_s

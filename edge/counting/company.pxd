@@ -1,6 +1,6 @@
 cimport cython
 
-from edge.counting.habits cimport below, normal
+from edge.counting.habits cimport Curve, below, normal
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
@@ -16,5 +16,6 @@ cpdef double arm_shorter(double length_m) noexcept
 cpdef double piece_density(double length_m) noexcept
 cpdef double piece_shorter(double length_m) noexcept
 cpdef double arm_gap(double gap_m) noexcept
-@cython.locals(within=double, between=double)
 cpdef double piece_gap(double gap_m) noexcept
+
+cdef Curve _FOLLOW, _FOLLOW_GAP, _ABREAST, _PIECE_GAP

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from edge.counting.terms import ARM_M_MAX, ARM_M_MIN
 
-from .habits import below, normal
+from .habits import Curve, below, normal
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -28,21 +28,17 @@ def odds(share: float) -> float:
 
 def follow_density(apart_m: float) -> float:
     """Of the distance between the middles of someone and the next behind, who leaves 0.15 to 0.8 m clear."""
-    if not 0.1 < apart_m < 1.8:  # noqa: PLR2004 - six standard deviations off
-        return 0.0
-    return (below(apart_m, 0.46, 0.06) - below(apart_m, 1.1, 0.12)) / 0.64
+    return _FOLLOW.at(apart_m) if 0.1 < apart_m < 1.8 else 0.0  # noqa: PLR2004 - six standard deviations off
 
 
 def follow_gap_density(gap_m: float) -> float:
     """Of what is clear between them, where both bodies' ends were seen."""
-    if not -0.04 < gap_m < 1.4:  # noqa: PLR2004 - six standard deviations off
-        return 0.0
-    return (below(gap_m, 0.14, 0.03) - below(gap_m, 0.8, 0.1)) / 0.66
+    return _FOLLOW_GAP.at(gap_m) if -0.04 < gap_m < 1.4 else 0.0  # noqa: PLR2004 - six standard deviations off
 
 
 def abreast_density(apart_m: float) -> float:
     """Of the distance between the middles of two who walk side by side, whoever is ahead."""
-    return 2.0 * normal(apart_m, 0.0, _STAGGER_SD_M)
+    return _ABREAST.at(apart_m)
 
 
 def arm_density(length_m: float) -> float:
@@ -70,8 +66,26 @@ def arm_gap(gap_m: float) -> float:
 
 def piece_gap(gap_m: float) -> float:
     """Half of the gaps are within what rolls, half between it and who pushes or pulls."""
-    if not -0.2 < gap_m < 0.7:  # noqa: PLR2004 - six standard deviations off
-        return 0.0
+    return _PIECE_GAP.at(gap_m) if -0.2 < gap_m < 0.7 else 0.0  # noqa: PLR2004 - six standard deviations off
+
+
+def _follow(apart_m: float) -> float:
+    return (below(apart_m, 0.46, 0.06) - below(apart_m, 1.1, 0.12)) / 0.64
+
+
+def _follow_gap(gap_m: float) -> float:
+    return (below(gap_m, 0.14, 0.03) - below(gap_m, 0.8, 0.1)) / 0.66
+
+
+def _abreast(apart_m: float) -> float:
+    return 2.0 * normal(apart_m, 0.0, _STAGGER_SD_M)
+
+
+def _piece_gap(gap_m: float) -> float:
     within = below(gap_m, 0.0, 0.02) - below(gap_m, 0.09, 0.02)
     between = below(gap_m, 0.0, 0.03) - below(gap_m, 0.4, 0.05)
     return 0.5 * within / 0.09 + 0.5 * between / 0.4
+
+
+_FOLLOW, _FOLLOW_GAP = Curve(_follow, 0.1, 1.8), Curve(_follow_gap, -0.04, 1.4)
+_ABREAST, _PIECE_GAP = Curve(_abreast, 0.0, 3.0), Curve(_piece_gap, -0.2, 0.7)

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
+cdef int _STEPS
 cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
 cdef double _BRISK_SHARE, _BRISK_LOG, _BRISK_SD, _SLOW_SHARE, _SLOW_LOG, _SLOW_SD, _ODD_SPEED, _FELLOW_SHARE
 cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_SHARE, _ODD_LENGTH, _CHAIR_SHARE, _LENGTH_M_MIN, _TINY, _DOUBT_LOG, _ALONE_OF
@@ -16,9 +17,18 @@ cdef double _FIRST_LOG, _LOW_LOG, _USUAL_LOG, _PAIR_NOISE, _PAIR_SPREAD, _PAIR_A
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED, _SHARP
 
+@cython.final
+cdef class Curve:
+    cdef double low, per_step
+    cdef double[1025] values
+
+    @cython.locals(place=double, step=int64_t)
+    cdef double at(self, double x) noexcept
+
+cdef Curve _BELOW, _USUAL_LENGTH
+
 @cython.locals(z=double, density=double)
 cpdef double normal(double x, double mean, double sd) noexcept
-@cython.locals(probability=double)
 cpdef double below(double x, double mean, double sd) noexcept
 @cython.locals(speed=double, brisk=double, slow=double)
 cpdef double lag_density(double lag_s, double separation_m) noexcept
@@ -46,7 +56,7 @@ cdef class Habits:
     cdef double _length_sd_m(self, double lag_s) noexcept
     cdef double _chair_density(self, double length_m, double chair_m) noexcept
     cdef double chair_chance(self, double length_m, double lag_s, double chair_m) noexcept
-    @cython.locals(torso=double, more=double)
+    @cython.locals(torso=double, odd=double)
     cdef double length_density(self, double length_m, double lag_s, double chair_m) noexcept
     @cython.locals(torso=double)
     cdef double shorter(self, double length_m) noexcept

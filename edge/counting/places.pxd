@@ -5,24 +5,25 @@ cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
 cdef int KEPT, ROOT, FIRST, LINE_MAX, _PLACES, _NONE
-cdef double EDGE_WORTH, _LONE_PART, _NOTHING_LOG
+cdef double _LONE_PART
 
 cdef class Places:
     cdef int64_t new_mask
-    cdef int new_edges, new_edge
+    cdef int new_edge
     cdef int last, found_count
     cdef int[8] found
     cdef int[37] kept, worst
-    cdef int[299] parent, body, kind, group, groups, inward, outward, edges, loose_parts, near0, near1, has_person, has_wheels
+    cdef int[299] parent, body, kind, group, groups, inward, outward, loose_parts, near0, near1, has_person, has_wheels
     cdef int64_t[299] mask
-    cdef double[299] score, rank, lag_s, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s, follows, abreast, meets
+    cdef double[37] best
+    cdef double[299] score, lag_s, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s, follows, abreast, meets
 
     @cython.locals(edge=int)
     cdef void clear(self, int edges) noexcept
-    @cython.locals(mask=int64_t, edges=int, edge=int, end=int, chosen=int, place=int)
+    @cython.locals(mask=int64_t, edge=int, end=int, chosen=int, place=int)
     cdef int place(self, int parent, int body, double score, int inward, int outward, int loose) noexcept
     @cython.final
-    @cython.locals(apart=double, chosen=int)
+    @cython.locals(chosen=int)
     cdef int _stand_for_both(self, int place, double score) noexcept
     @cython.locals(worst=int, place=int)
     cdef int least(self) noexcept

@@ -9,9 +9,8 @@ from __future__ import annotations
 from array import array
 
 from cython import compiled
-from cython.cimports.libc.math import exp, log1p
 
-from edge.counting.terms import EDGE_WORTH, FIRST, KEPT, LINE_MAX, ROOT
+from edge.counting.terms import FIRST, KEPT, LINE_MAX, ROOT
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
@@ -20,26 +19,26 @@ except NameError:
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
 _NONE = -1
-_LONE_PART = -4.0
-_NOTHING_LOG = -40.0  # what is so much less likely adds nothing to a score
+_LONE_PART = 0.018315638888734179  # so much less likely is a part of nobody
 
 
 class Places:
     """Hypotheses about a scene. Each has a place, and is what its `parent` said and one body more.
 
-    Those that explain all edges up to one, and not that one, are kept together, a few of each: `kept` of them. `found`
-    are the places of those that explain all, likeliest first, `found_count` of them. Of a place: `score`, a log
-    density, and `rank`, the same without what edges are worth; `mask`, the edges explained; `inward`, the persons from
-    line 0 to line 1, and `outward`; its last `body` and what that is, `kind`; and of the person or part that it belongs
-    to, numbered `group`, the lag and the centre (of the torso, where there is one) and from when to when it is halfway
-    between the beams. `new_…`: of the one that looks for a place now, up to which edge it explains all, and so on.
+    Those that explain all edges up to one, and not that one, are kept together, a few of each: `kept` of them, of which
+    `best` is the highest score. `found` are the places of those that explain all, likeliest first, `found_count` of
+    them. Of a place: `score`, the density of its edges, each per `EDGE_DENSITY`; `mask`, the edges explained; `inward`,
+    the persons from line 0 to line 1, and `outward`; its last `body` and what that is, `kind`; and of the person or
+    part that it belongs to, numbered `group`, the lag and the centre (of the torso, where there is one) and from when
+    to when it is halfway between the beams. `new_…`: of the one that looks for a place now, up to which edge it
+    explains all, and so on.
     """
 
     __slots__ = (
         "abreast",
+        "best",
         "body",
         "centre_s",
-        "edges",
         "end_s",
         "follows",
         "found",
@@ -60,12 +59,10 @@ class Places:
         "near0",
         "near1",
         "new_edge",
-        "new_edges",
         "new_mask",
         "outward",
         "parent",
         "part_m",
-        "rank",
         "score",
         "start_s",
         "width_s",
@@ -74,11 +71,12 @@ class Places:
     )
 
     def __init__(self) -> None:
-        self.new_mask = self.new_edges = self.new_edge = 0
+        self.new_mask = self.new_edge = 0
         self.last = self.found_count = 0
         if not compiled:  # else they are C arrays of the object's own, as its .pxd says
             self.found = array("i", [0]) * KEPT
             self.kept = array("i", [0]) * (4 * LINE_MAX + 1)
+            self.best = array("d", [0.0]) * (4 * LINE_MAX + 1)
             self.worst = array("i", [0]) * (4 * LINE_MAX + 1)
             self.parent = array("i", [0]) * _PLACES
             self.body = array("i", [0]) * _PLACES
@@ -87,7 +85,6 @@ class Places:
             self.groups = array("i", [0]) * _PLACES
             self.inward = array("i", [0]) * _PLACES
             self.outward = array("i", [0]) * _PLACES
-            self.edges = array("i", [0]) * _PLACES
             self.loose_parts = array("i", [0]) * _PLACES
             self.near0 = array("i", [0]) * _PLACES
             self.near1 = array("i", [0]) * _PLACES
@@ -95,7 +92,6 @@ class Places:
             self.has_wheels = array("i", [0]) * _PLACES
             self.mask = array("q", [0]) * _PLACES
             self.score = array("d", [0.0]) * _PLACES
-            self.rank = array("d", [0.0]) * _PLACES
             self.lag_s = array("d", [0.0]) * _PLACES
             self.centre_s = array("d", [0.0]) * _PLACES
             self.start_s = array("d", [0.0]) * _PLACES
@@ -110,13 +106,13 @@ class Places:
 
     def clear(self, edges: int) -> None:
         """Forget all hypotheses but that nothing is explained yet, of so many edges."""
-        self.new_mask = self.new_edges = self.new_edge = 0
+        self.new_mask = self.new_edge = 0
         self.last = edges
         for edge in range(edges + 1):
-            self.kept[edge], self.worst[edge] = 0, _NONE
-        self.score[ROOT] = 0.0
+            self.kept[edge], self.worst[edge], self.best[edge] = 0, _NONE, 0.0
+        self.score[ROOT] = 1.0
         self.mask[ROOT] = self.inward[ROOT] = self.outward[ROOT] = 0
-        self.groups[ROOT] = self.edges[ROOT] = self.loose_parts[ROOT] = 0
+        self.groups[ROOT] = self.loose_parts[ROOT] = 0
         self.parent[ROOT] = _NONE
 
     def place(self, parent: int, body: int, score: float, inward: int, outward: int, loose: int) -> int:
@@ -124,9 +120,10 @@ class Places:
 
         Of two that explain the same edges and count the same, the likelier stands for both.
         """
-        mask, edges, edge = self.new_mask, self.new_edges, self.new_edge
+        mask, edge = self.new_mask, self.new_edge
         if edge == self.last:
-            score += _LONE_PART * loose
+            for _ in range(loose):
+                score *= _LONE_PART
         place = FIRST + edge * KEPT
         end = place + self.kept[edge]
         while place < end and (
@@ -140,14 +137,14 @@ class Places:
         elif self.kept[edge] < KEPT:
             chosen = end
             self.kept[edge] += 1
-        elif score - EDGE_WORTH * edges > self.rank[self.least()]:
+        elif score > self.score[self.least()]:
             chosen = self.least()
         if chosen < 0:
             return _NONE
         if chosen == self.worst[edge]:
             self.worst[edge] = _NONE
-        self.score[chosen], self.mask[chosen], self.edges[chosen] = score, mask, edges
-        self.rank[chosen] = score - EDGE_WORTH * edges
+        self.score[chosen], self.mask[chosen] = score, mask
+        self.best[edge] = max(self.best[edge], score)
         self.parent[chosen], self.body[chosen] = parent, body
         self.inward[chosen], self.outward[chosen], self.loose_parts[chosen] = inward, outward, loose
         self.group[chosen], self.groups[chosen] = self.groups[parent], self.groups[parent] + 1
@@ -155,18 +152,10 @@ class Places:
 
     def _stand_for_both(self, place: int, score: float) -> int:
         """Add a hypothesis to the score of a place; -1 where the one that is there was likelier and stays."""
-        apart = score - self.score[place]
-        if apart > 0.0:
-            self.score[place] = score
-            apart = -apart
-            chosen = place
-        else:
-            chosen = _NONE
-        if apart > _NOTHING_LOG:
-            self.score[place] += log1p(exp(apart))
-            self.rank[place] = self.score[place] - EDGE_WORTH * self.edges[place]
-            if place == self.worst[self.new_edge]:
-                self.worst[self.new_edge] = _NONE
+        chosen = place if score > self.score[place] else _NONE
+        self.score[place] += score
+        if place == self.worst[self.new_edge]:
+            self.worst[self.new_edge] = _NONE
         return chosen
 
     def least(self) -> int:
@@ -175,7 +164,7 @@ class Places:
         if worst < 0:
             worst = place = FIRST + self.new_edge * KEPT
             while place < FIRST + (self.new_edge + 1) * KEPT:
-                if self.rank[place] < self.rank[worst]:
+                if self.score[place] < self.score[worst]:
                     worst = place
                 place += 1
             self.worst[self.new_edge] = worst

@@ -13,8 +13,8 @@ cdef extern from *:
 cdef int KEPT, PERSON, PART, RECENT0, RECENT1, ROOT, FIRST, _ALL_SEEN, _NONE
 cdef int NOBODY, STRAIGHT, WANDERER, LINE_MAX
 cdef double PERSON_RATE, JITTER_S, ARM_M_MAX, FOREVER_S
-cdef double EDGE_WORTH, MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _NEVER_LOG, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
-cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN
+cdef double MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
+cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN, _HOPE
 cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 
 @cython.final
@@ -42,7 +42,7 @@ cdef class Search(Places):
     cdef double arrival(self, double centre_s, double width_s, double width_sd_s, double lag_s, int near, int against) noexcept
     @cython.locals(rounded=double, spread=double)
     cdef double _spread(self, double sd, double lag_s) noexcept
-    @cython.locals(lag_s=double, speed=double, half_s=double, gap_m=double, announced=bint, arms=bint, z=double, piece=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
+    @cython.locals(lag_s=double, speed=double, half_s=double, gap_m=double, announced=bint, arms=bint, piece=double, arm_link=double, piece_link=double, person=double, joins=double, link=double)
     cdef void _join(self, int parent, int body, int near, double lag_log) noexcept
     @cython.locals(inwards=bint, inward=int, outward=int, loose=int, width_s=double, score=double, place=int)
     cdef void _add(self, int parent, int body, int kind, double gain, int joins) noexcept

@@ -14,7 +14,6 @@ from cython.cimports.libc.math import log, sqrt
 
 from edge.counting.terms import (
     ARM_M_MAX,
-    EDGE_WORTH,
     FIRST,
     FOREVER_S,
     JITTER_S,
@@ -57,12 +56,13 @@ _CHANCE = 0.1  # the shares hold those, too, who come close by chance
 _USUAL_MEETING = 0.05
 _RARE = 1e-9
 _COVER_SD_S, _NEVER = 0.01, 1e-9
-_NEVER_LOG, _SURELY, _NEVER_Z2 = log(_NEVER), 36.0, 121.0  # so many variances off, squared, only `_NEVER` matters
+_SURELY, _NEVER_Z2 = 36.0, 121.0  # so many variances off, squared, only `_NEVER` matters
 _ABREAST_M_MAX = 3.0  # a companion so far off adds nothing to a score
 # A little above the most that densities can be: of a follower's distance and a companion's, of a fellow's lag (but for
 # its share of those alone), and of the gap and the lag of what is linked.
 _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST = 1.6, 3.3, 11.0, 80.0
-_MARGIN = 0.01
+_MARGIN = 1.01
+_HOPE = 1e-4  # of the best that explains as much: who is behind by more hardly ever catches up
 _ARM_LAG_SD = 0.25
 _PIECE_LAG_SD = 0.035
 _CHAIR_M = 0.5
@@ -129,10 +129,7 @@ class Search(Places):
         self.rank_found()
 
     def _bound(self, body: int) -> None:
-        """Note the most that a straight body can add to a score: where that is hopeless, the rest is not worked out.
-
-        With ten pulses and more on a line that saves a sixth of the time.
-        """
+        """Note the most that a straight body can multiply a score by: where that is hopeless, it is not worked out."""
         bodies, habits = self.bodies, self.habits
         lag_s, alone, person = bodies.lag_s[body], bodies.alone[body], bodies.person[body]
         arm, wheel = habits.arm * bodies.arm[body], habits.wheel * bodies.piece[body]
@@ -141,11 +138,9 @@ class Search(Places):
         near_rate = rate + 2.0 * speed * (_FOLLOW_MOST * self.follow_odds + _ABREAST_MOST * self.abreast_odds)
         part = 0.5 * alone * (arm + wheel)
         linked = arm + wheel + _MORE_PIECES * 0.5 * bodies.piece[body] + person
-        bodies.most_far[body] = _MARGIN + log(rate * max(alone * person, part) + _RARE * _RARE)
-        bodies.most[body] = _MARGIN + log(
-            near_rate * max((alone + _FELLOW_MOST / lag_s) * person, part) + _RARE * _RARE
-        )
-        bodies.most_joined[body] = _MARGIN + log(_LINK_MOST * speed / lag_s * linked + _RARE * _RARE)
+        bodies.most_far[body] = _MARGIN * rate * max(alone * person, part)
+        bodies.most[body] = _MARGIN * near_rate * max((alone + _FELLOW_MOST / lag_s) * person, part)
+        bodies.most_joined[body] = _MARGIN * _LINK_MOST * speed / lag_s * linked
 
     def _expand(self, place: int, edge: int, stays: bool) -> None:
         """Explain the edge in every way; `stays`: only as a wanderer's."""
@@ -154,7 +149,7 @@ class Search(Places):
         while body >= 0:
             kind = bodies.kind[body]
             if not mask & bodies.mask[body] and (mask & bodies.needs[body]) == bodies.needs[body]:
-                self.new_mask, self.new_edges = mask | bodies.mask[body], self.edges[place] + bodies.number[body]
+                self.new_mask = mask | bodies.mask[body]
                 self.new_edge = self._earliest(edge)
                 if stays:
                     if kind == WANDERER:
@@ -170,7 +165,7 @@ class Search(Places):
         direction = self.bodies.direction[body]
         inward = self.inward[parent] + (1 if direction > 0 else 0)
         outward = self.outward[parent] + (1 if direction < 0 else 0)
-        score = self.score[parent] + self.bodies.gain[body]
+        score = self.score[parent] * self.bodies.gain[body]
         place = self.place(parent, body, score, inward, outward, self.loose_parts[parent])
         if place >= 0:
             self.kind[place] = kind
@@ -190,8 +185,8 @@ class Search(Places):
         if near >= 0:
             gap_s = self.bodies.centre_s[body] - 0.5 * self.bodies.width_s[body] - self.end_s[near]
             far = gap_s * 2.0 * self.separation_m > _ABREAST_M_MAX * (lag_s + self.lag_s[near])
-            joins = kind == STRAIGHT and not self._hopeless(score + self.bodies.most_joined[body])
-        comes = not self._hopeless(score + (self.bodies.most_far[body] if far else self.bodies.most[body]))
+            joins = kind == STRAIGHT and not self._hopeless(score * self.bodies.most_joined[body])
+        comes = not self._hopeless(score * (self.bodies.most_far[body] if far else self.bodies.most[body]))
         if near >= 0 and (comes or joins):
             lag_log = log(lag_s / self.lag_s[near])
         if comes:
@@ -201,8 +196,7 @@ class Search(Places):
         if comes and kind == STRAIGHT:
             begins = self.habits.arm * self.bodies.arm[body] + self.habits.wheel * self.bodies.piece[body]
             begins *= arrival * self.bodies.alone[body]
-            if begins > 0.0:
-                self._add(parent, body, PART, log(0.5 * begins), _NONE)
+            self._add(parent, body, PART, 0.5 * begins, _NONE)
 
     def _person(self, parent: int, body: int, kind: int, near: int, against: int, lag_log: float) -> float:
         """A body as somebody; returns the rate at which such bodies come."""
@@ -210,7 +204,7 @@ class Search(Places):
         arrival = self.arrival(centre_s, width_s, self.bodies.width_sd_s[body], lag_s, near, against)
         person = self.bodies.person[body]
         if kind != STRAIGHT:
-            self._add(parent, body, PERSON, log(arrival * person), _NONE)
+            self._add(parent, body, PERSON, arrival * person, _NONE)
             return arrival
         alone = lag = self.bodies.alone[body]
         company = self.new_follows + self.new_abreast
@@ -221,7 +215,7 @@ class Search(Places):
             if self.new_abreast > 0.0:
                 beside = fellow_density(lag_log, lag_s, self._spread(_COMPANION_SD, lag_s), alone)
             lag = self.new_follows * behind + self.new_abreast * beside + (1.0 - company) * alone
-        self._add(parent, body, PERSON, log(arrival * lag * person + _RARE * _RARE), _NONE)
+        self._add(parent, body, PERSON, arrival * lag * person, _NONE)
         return arrival
 
     def arrival(
@@ -269,9 +263,6 @@ class Search(Places):
             return
         announced = not self.has_person[near] and self.length_m[near] < ARM_M_MAX
         arms = announced or self.bodies.arm[body] > 0.0
-        z = lag_log / self._spread(_ARM_LAG_SD if arms else _PIECE_LAG_SD, lag_s)
-        if self._hopeless(self.score[parent] + self.bodies.most_joined[body] - 0.5 * z * z):
-            return
         speed = self.separation_m / lag_s
         half_s = 0.5 * (self.end_s[near] - self.start_s[near] + self.bodies.width_part_s[body])
         gap_m = (abs(self.bodies.centre_s[body] - 0.5 * (self.start_s[near] + self.end_s[near])) - half_s) * speed
@@ -287,11 +278,10 @@ class Search(Places):
             joins += _MORE_PIECES * 0.5 * (self.bodies.piece[body] + person) * piece_link
         else:
             joins += self.habits.wheel * self.bodies.piece[body] * piece_link
-        if joins > 0.0:
-            self._add(parent, body, PART, log(joins), near)
+        self._add(parent, body, PART, joins, near)
         link = (arm_link if announced else piece_link) * person
-        if not self.has_person[near] and link > 0.0:
-            self._add(parent, body, PERSON, log(link), near)
+        if not self.has_person[near]:
+            self._add(parent, body, PERSON, link, near)
 
     def _add(self, parent: int, body: int, kind: int, gain: float, joins: int) -> None:
         """A hypothesis with one straight body more, as a person or part; `joins`: the group it belongs to, or -1."""
@@ -304,11 +294,11 @@ class Search(Places):
         elif joins < 0:
             loose += 1
         width_s = self.bodies.width_s[body] if kind == PERSON else self.bodies.width_part_s[body]
-        score = self.score[parent] + gain
-        if self._hopeless(score):
+        score = self.score[parent] * gain
+        if score <= 0.0 or self._hopeless(score):
             return
         if self.bodies.number[body] < _ALL_SEEN:
-            score += self._cover(parent, body, width_s)
+            score *= self._cover(parent, body, width_s)
         place = self.place(parent, body, score, inward, outward, loose)
         if place < 0:
             return
@@ -346,7 +336,7 @@ class Search(Places):
     def _cover(self, parent: int, body: int, width_s: float) -> float:
         """Pulses that several bodies made together are no longer than those bodies are."""
         mask = self.new_mask
-        worst = 0.0
+        worst = 1.0
         for line in range(2):
             at = self.bodies.low[2 * body + line]
             pulse = line * LINE_MAX + at
@@ -364,19 +354,21 @@ class Search(Places):
                 place = self.parent[place]
             spare_s = wide_s - (self.scene.fall_s[pulse] - self.scene.rise_s[pulse])
             if spare_s * spare_s < (_SURELY if spare_s > 0.0 else _NEVER_Z2) * variance:
-                worst = min(worst, log(below(spare_s, 0.0, sqrt(variance)) + _NEVER))
+                worst = min(worst, below(spare_s, 0.0, sqrt(variance)) + _NEVER)
             elif spare_s < 0.0:
-                worst = _NEVER_LOG
+                worst = _NEVER
         return worst
 
     def _hopeless(self, score: float) -> bool:
-        """Whether that would not be kept anyway."""
+        """Whether that would not be kept anyway, or is not worth it."""
+        if score < _HOPE * self.best[self.new_edge]:
+            return True
         if self.kept[self.new_edge] < KEPT:
             return False
         least = self.worst[self.new_edge]
         if least < 0:
             least = self.least()
-        return score - EDGE_WORTH * self.new_edges <= self.rank[least]
+        return score <= self.score[least]
 
     def _earliest(self, edge: int) -> int:
         """The earliest edge that the new hypothesis does not explain; `edge`: up to which it explains all."""

@@ -12,7 +12,7 @@ cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
 cdef int KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
-cdef double _WIDTH_NS_MIN, _LIKELY, _LIKELY_LOG, _TIE_LOG, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
+cdef double _WIDTH_NS_MIN, _LIKELY, _NOTABLE, _TIE, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
 cdef double _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _PASSING_S, _WAITING_S, _OFTEN_MET, _MET_M_S, _HALF, nan
 
 @cython.final
@@ -27,7 +27,7 @@ cdef class Teller:
     cdef double sure
     cdef double[8] weights
 
-    @cython.locals(search=Search, weights=cython.p_double, best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, apart=double, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double, same=bint)
+    @cython.locals(search=Search, weights=cython.p_double, best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double, same=bint)
     cdef void choose(self, bint everything) noexcept
     cdef void _vary(self, double variance0, double variance1) noexcept
     cdef void _carry(self, double carry0, double carry1) noexcept

@@ -10,7 +10,6 @@ from math import nan
 from typing import Any
 
 from cython import cast, compiled, longlong
-from cython.cimports.libc.math import exp
 
 from edge.counting.model import DoorSettings
 from edge.counting.terms import KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
@@ -26,8 +25,8 @@ try:
 except NameError:
     SOURCE_SHA256 = ""
 
-_LIKELY, _LIKELY_LOG = 0.1, -5.0
-_TIE_LOG = -1.4  # about as likely
+_LIKELY, _NOTABLE = 0.1, 0.006737946999085467
+_TIE = 0.2465969639416065  # about as likely
 _SHORT_M, _LONG_M = 0.15, 0.5
 _WIDTH_NS_MIN = 70_000_000  # of anybody
 _SLOW_M_S, _FAST_M_S = 0.4, 2.8
@@ -87,10 +86,9 @@ class Teller:
         likely = 0
         while likely < search.found_count:
             place = search.found[likely]
-            apart = search.score[place] - search.score[best]
-            if apart <= _LIKELY_LOG:
+            weights[likely] = weight = search.score[place] / search.score[best]
+            if weight <= _NOTABLE:
                 break
-            weights[likely] = weight = exp(apart)
             total += weight
             mean0 += weight * search.inward[place]
             mean1 += weight * search.outward[place]
@@ -107,7 +105,7 @@ class Teller:
             for number in range(likely):
                 place = search.found[number]
                 miss0, miss1 = want0 - search.inward[place], want1 - search.outward[place]
-                tie = search.score[place] - search.score[best] > _TIE_LOG
+                tie = weights[number] > _TIE
                 if tie and (least < 0.0 or miss0 * miss0 + miss1 * miss1 < least):
                     least = miss0 * miss0 + miss1 * miss1
                     self.chosen = place

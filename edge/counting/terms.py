@@ -19,8 +19,8 @@ RECENT0, RECENT1 = 0, 1
 
 ROOT, FIRST = 2, 3
 """The place of the hypothesis that nothing is explained yet, and the first of those that grow from it."""
-EDGE_WORTH = 1.0
-"""About what an explained edge adds to a score: hypotheses that are ahead are not better for it."""
+EDGE_DENSITY = 2.718281828459045
+"""About what one explained edge more multiplies a density by; scores are per this, so that it is no use to be ahead."""
 
 PERSON_RATE = 0.05
 """People come so often, per second."""

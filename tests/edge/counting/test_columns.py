@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from edge.counting import DoorSettings, build
+from edge.counting.terms import FIRST, LINE_MAX
 from simulators.people import BeamEdge, simulate
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def declared(pxd: str) -> Iterator[tuple[str, str, int]]:
 def test_columns_are_as_long_in_c_as_in_python() -> None:
     """A compiled column that is shorter would be written beyond its end."""
     door = build.load_pure().Door(DoorSettings(0.12))
+    habits = sys.modules["edge.counting.pure.habits"]
+    curves = [value for value in vars(habits).values() if isinstance(value, habits.Curve)]
+    assert curves
     checked = 0
-    for thing in held(door, set()):
+    for thing in [*held(door, set()), *curves]:
         for kind in type(thing).__mro__[:-1]:
             pxd = (Path(build.__file__).parent / f"{kind.__module__.rpartition('.')[2]}.pxd").read_text("utf-8")
             own = pxd.partition(f"cdef class {kind.__name__}")[2].partition("cdef class ")[0]
@@ -54,12 +58,19 @@ def test_columns_are_as_long_in_c_as_in_python() -> None:
     assert checked > 50  # else the pattern no longer fits
 
 
-@pytest.mark.parametrize(("scenario", "separation_m"), [("busy", 0.12), ("abreast", 0.30), ("loiterers", 0.08)])
+SOME = pytest.mark.parametrize(("scenario", "separation_m"), [("busy", 0.12), ("abreast", 0.30), ("loiterers", 0.08)])
+
+
+def columns_of(scenario: str, separation_m: float) -> list[array[int]]:
+    edges = [event for event in simulate(scenario, 4, 0.4, separation_m) if isinstance(event, BeamEdge)]
+    return [array("q", column) for column in zip(*edges, strict=True)]
+
+
+@SOME
 def test_what_is_hopeless_may_be_left_out(monkeypatch: pytest.MonkeyPatch, scenario: str, separation_m: float) -> None:
     """Where no bound is known all is worked out, and the same people pass."""
     core = build.load_pure()
-    edges = [event for event in simulate(scenario, 4, 0.4, separation_m) if isinstance(event, BeamEdge)]
-    columns = [array("q", column) for column in zip(*edges, strict=True)]
+    columns = columns_of(scenario, separation_m)
     usual = list(core.Door(DoorSettings(separation_m)).replay(*columns).passages())
 
     def endless(search: Any, body: int) -> None:
@@ -68,3 +79,21 @@ def test_what_is_hopeless_may_be_left_out(monkeypatch: pytest.MonkeyPatch, scena
     monkeypatch.setattr(sys.modules["edge.counting.pure.search"].Search, "_bound", endless)
     assert usual
     assert list(core.Door(DoorSettings(separation_m)).replay(*columns).passages()) == usual
+
+
+@SOME
+def test_more_hypotheses_would_find_the_same_people(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, separation_m: float
+) -> None:
+    """The few that are kept are enough: with three times as many, and none given up, hardly anybody is another."""
+    core = build.load_pure()
+    columns = columns_of(scenario, separation_m)
+    usual = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
+    places, search, teller = (sys.modules[f"edge.counting.pure.{name}"] for name in ("places", "search", "teller"))
+    for module in (places, search, teller):
+        monkeypatch.setattr(module, "KEPT", 24)
+    monkeypatch.setattr(places, "_PLACES", FIRST + 24 * (4 * LINE_MAX + 1))
+    monkeypatch.setattr(search, "_HOPE", 0.0)
+    more = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
+    assert len(set(usual) ^ set(more)) <= 0.02 * len(more)
+    assert abs(len(usual) - len(more)) <= 0.005 * len(more)
