@@ -5,7 +5,8 @@
 The unit is `python -m edge` as a process, with a chip of gpiod's own types (`tests/gpio_chip.py`), radars on
 pseudo-terminals, a thermometer's file, and Mosquitto. Its first reading is the first event at the broker. Idle, nobody
 comes and both radars send ten times a second. Then one person a second walks through beams that bounce hundreds of
-times at each change: 2,000 edges a second, each of which has to be in the unit's next health report.
+times at each change: 2,000 edges a second, each of which has to be in the unit's next health report. The unit's
+environment is what its systemd service gives it.
 """
 
 from __future__ import annotations
@@ -143,6 +144,15 @@ class Collector:
         end(self._client)
 
 
+def service_environment() -> dict[str, str]:
+    """What the unit's service sets for it."""
+    lines = (ROOT / "deploy/systemd/foyer-agent.service").read_text(encoding="utf-8").splitlines()
+    given = dict(line.removeprefix("Environment=").split("=", 1) for line in lines if line.startswith("Environment="))
+    if not given:
+        raise SystemExit("deploy/systemd/foyer-agent.service: no line begins with Environment=")
+    return given
+
+
 class House:
     """Everything around one unit, which starts with it and ends with its `with`."""
 
@@ -178,7 +188,8 @@ class House:
         self.log = (folder / "unit.log").open("wb")
         self.started_s = time.monotonic()
         fds = [lines.far.fileno() for lines in self.requests.values()]
-        self.process = subprocess.Popen(command + options, stderr=self.log, pass_fds=fds)
+        environment = os.environ | service_environment()
+        self.process = subprocess.Popen(command + options, stderr=self.log, pass_fds=fds, env=environment)
 
     def _send(self) -> None:
         while not self._stop.wait(0.05):
