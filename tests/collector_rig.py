@@ -105,6 +105,25 @@ class Unit:
         if wait:
             sent.wait_for_publish(WAIT_S)
 
+    def watches(self, *sensors: str) -> None:
+        """These have worked for days, it says: else what passed since the morning is unknown, by the time of day."""
+        now_ns = time.time_ns()
+        since = {"ok": True, "ok_since_ns": now_ns - 5 * 86_400 * 10**9}
+        report = {
+            "v": 1,
+            "unit": self.unit,
+            "hub": self.hub,
+            "session": "session-1",
+            "epoch": EPOCH,
+            "t_ns": now_ns,
+            "clock": "synced",
+            "uptime_s": 5 * 86_400.0,
+            "version": "1",
+            "sensors": {name: {"in": 0, "out": 0, "edges": 0, **since} for name in sensors},
+            "outbox": {"depth": 0},
+        }
+        self.publish("health", json.dumps(report))
+
     def done(self, epoch: str = EPOCH) -> set[int]:
         """Every seq that was said to be done."""
         return {

@@ -59,6 +59,9 @@ def test_live_and_stream_show_an_event_at_once(http: httpx.Client, mosquitto: Mo
         assert {name for name, _ in first} == {"live"}
         assert len({live["hub"] for _, live in first}) == 6
         assert {live["occupancy"]["value"] for _, live in first} == {None}
+        unit.watches("front-beams")
+        ours = (live for _, live in stream if live["hub"] == HUB)
+        assert next(live for live in ours if live["occupancy"]["value"] is not None)["occupancy"]["value"] == 0
         sent_s = time.monotonic()
         unit.send(event(1, t_ns=time.time_ns()))
         shown = next(live for _, live in stream if live["hub"] == HUB and live["last_passages"])
