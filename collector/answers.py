@@ -204,7 +204,10 @@ class EntranceLive(BaseModel):
 
 
 class Live(BaseModel):
-    """One hub now. `visits_today` counts persons entering (ISO 2789) since local midnight."""
+    """One hub now. `visits_today` counts persons entering (ISO 2789) since local midnight, corrections applied.
+
+    Sensors' own counts are as they were counted, and people inside are estimated from those.
+    """
 
     hub: str
     name: str

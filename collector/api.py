@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from collector import service
 from collector.analysis import visits
 from collector.analysis.footfall import BUCKETS_MAX, footfall
+from collector.analysis.visits_answers import HeatMap, VisitsByDay, VisitsByHour, YearOnYear
 from collector.answers import Bucket, Footfall, HubSummary, Live, Place
 from collector.api_corrections import add_corrections
 from collector.api_units import add_units
@@ -142,8 +143,8 @@ def _add_footfall(router: APIRouter, collector: Collector) -> None:
 
 
 def _add_visits(router: APIRouter, collector: Collector) -> None:
-    """Long stretches, from rollups that are some seconds behind the events."""
-    store, fleet = collector.store, collector.fleet
+    """Long stretches, from rollups that are some seconds behind the events. Corrections are applied."""
+    store, fleet, book = collector.store, collector.fleet, collector.ledger.corrections
     problems: dict[int | str, dict[str, Any]] = {code: {"model": ProblemAnswer} for code in (400, 404, 503)}
     mend = f"ask for at most {BUCKETS_MAX} hours or days, and for one hub where their local times differ"
 
@@ -157,32 +158,36 @@ def _add_visits(router: APIRouter, collector: Collector) -> None:
         return _known(collector, hub, "hub") if hub is not None else next(iter(fleet.hubs.values()))
 
     @router.get("/api/v1/visits/hours", tags=["history"], responses=problems)
-    def get_hours(hub: HubName, start: Moment, end: Moment) -> visits.VisitsByHour:
+    def get_hours(hub: HubName, start: Moment, end: Moment) -> VisitsByHour:
         """Visits and exits of one hub in each local hour, in columns; null where nothing is known."""
         start_ns, end_ns = stretch(start, end, _known(collector, hub, "hub"))
         with _refusals("start", mend):
-            return visits.by_hour(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+            return visits.by_hour(
+                store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns(), active=book.active(hub)
+            )
 
     @router.get("/api/v1/visits/days", tags=["history"], responses=problems)
-    def get_days(start: Moment, end: Moment) -> visits.VisitsByDay:
+    def get_days(start: Moment, end: Moment) -> VisitsByDay:
         """Visits and exits of every hub on each local day, and of all together, in columns."""
         start_ns, end_ns = stretch(start, end, any_hub(None))
         with _refusals("start", mend):
-            return visits.by_day(store, fleet, start_ns, end_ns, now_ns=collector.wall_ns())
+            return visits.by_day(store, fleet, start_ns, end_ns, now_ns=collector.wall_ns(), active=book.active())
 
     @router.get("/api/v1/visits/heatmap", tags=["history"], responses=problems)
-    def get_heat_map(start: Moment, end: Moment, hub: MaybeHub = None) -> visits.HeatMap:
+    def get_heat_map(start: Moment, end: Moment, hub: MaybeHub = None) -> HeatMap:
         """Visits by weekday and local hour, summed over the time asked for; of all hubs where none is named."""
         start_ns, end_ns = stretch(start, end, any_hub(hub))
         with _refusals("start", mend):
-            return visits.heat_map(store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns())
+            return visits.heat_map(
+                store, fleet, hub, start_ns, end_ns, now_ns=collector.wall_ns(), active=book.active(hub)
+            )
 
     @router.get("/api/v1/visits/years", tags=["history"], responses=problems)
-    def get_years(year: Annotated[int, Query(ge=1971, le=2099)], hub: MaybeHub = None) -> visits.YearOnYear:
+    def get_years(year: Annotated[int, Query(ge=1971, le=2099)], hub: MaybeHub = None) -> YearOnYear:
         """Each month's visits beside those on the same dates a year before; of all hubs where none is named."""
         any_hub(hub)
         with _refusals("hub", mend):
-            return visits.year_on_year(store, fleet, hub, year, now_ns=collector.wall_ns())
+            return visits.year_on_year(store, fleet, hub, year, now_ns=collector.wall_ns(), active=book.active(hub))
 
 
 @contextmanager

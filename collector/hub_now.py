@@ -8,6 +8,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+from collector.analysis.amend import Amended
 from collector.analysis.buckets import local_day
 from collector.answers import LastPassage, Live
 from collector.inside_now import InsideNow
@@ -26,12 +27,16 @@ _OUTBOX = attrgetter("unit", "epoch")
 
 
 class HubNow:
-    """Not thread-safe. `dirty`: something came that was not shown yet. `units` are shared with other hubs."""
+    """Not thread-safe. `dirty`: something came that was not shown yet. `units` are shared with other hubs.
+
+    `amended`: what corrections make of one day's visits.
+    """
 
     def __init__(self, hub: Hub, units: Mapping[str, UnitNow]) -> None:
         self.hub = hub
         self.today = Today(hub)
         self.dirty = True
+        self.amended: Amended | None = None
         self._units = units
         self.inside = InsideNow(hub, units)
         self._premises = Premises(hub)
@@ -110,7 +115,7 @@ class HubNow:
             name=self.hub.name,
             as_of=to_rfc3339(now_ns),
             occupancy=self.inside.answer(now_ns),
-            visits_today=self.today.visits(now_ns),
+            visits_today=self.today.visits(now_ns, self.amended),
             last_passages=self._last_passages(),
             entrances=self.today.entrances(now_ns),
             rooms=self._premises.rooms_answer(now_ns, partial(self._room_trouble, now_ns)),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 
+from collector.analysis.amend import Amended
 from collector.analysis.buckets import local_day
 from collector.answers import CabinetLive, PeopleInside, RoomLive, UnitLive
 from collector.answers import Live as LiveAnswer
@@ -116,6 +117,12 @@ class Live:
             with self._changing():
                 self._units[unit].missing, self._units[unit].lost = missing, lost
                 self._mark(unit)
+
+    def amend(self, hub: str, amended: Amended) -> None:
+        """What corrections make of a day's visits at a hub; today's are shown so."""
+        with self._changing():
+            self._hubs[hub].amended = amended
+            self._hubs[hub].dirty = True
 
     def _mark(self, unit: str) -> None:
         for hub in self._hubs_of[unit]:

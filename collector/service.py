@@ -13,6 +13,7 @@ from pathlib import Path
 
 from collector.alerts.alerting import Alerting
 from collector.alerts.receivers import Receivers
+from collector.amender import Amender
 from collector.holes import HoleKeeper
 from collector.ingest import DeadLetter, Ingest
 from collector.ledger import Ledger
@@ -142,6 +143,7 @@ class Collector:
             fleet, self.live, state_dir, receivers or {}, wall_ns=wall_ns, seeded=self._seeder.done.is_set
         )
         self.metrics.now = self._now
+        self._amender = Amender(fleet, self.ledger, self.store, self.live, wall_ns)
         self._closed = False
 
     def start(self) -> None:
@@ -154,6 +156,7 @@ class Collector:
         if self._roller is not None:
             self._roller.start()
         self.holes.start()
+        self._amender.start()
         self.alerting.start()
 
     def close(self) -> None:
@@ -167,6 +170,7 @@ class Collector:
         if self._roller is not None:
             self._roller.close()
         self.holes.close()
+        self._amender.close()
         if self._watch is not None:
             self._watch.close()
         self._pipeline.close()
@@ -210,7 +214,7 @@ class Collector:
         if not self._subscriber.connected:
             reasons["broker"] = self._voices["broker"].sentence or "not yet connected to the broker"
         reasons |= self._stores()
-        parts = (self._pipeline, self._subscriber, self.holes, self._roller)
+        parts = (self._pipeline, self._subscriber, self.holes, self._amender, self._roller)
         failure = next((part.failure for part in parts if part is not None and part.failure is not None), None)
         if failure is not None:
             reasons["pipeline"] = f"stopped by {failure!r}; restart the collector and report this"

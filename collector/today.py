@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from collector.analysis.amend import Amended
 from collector.analysis.footfall import Sum, split, unknown_total
 from collector.answers import Difference, EntranceLive, ReferenceCount, SensorCount, Total
 from collector.ranges import RangeSet
@@ -100,19 +101,23 @@ class Today:
 
     # Answers
 
-    def visits(self, now_ns: int) -> Total:
+    def visits(self, now_ns: int, amended: Amended | None = None) -> Total:
+        """`amended`: what corrections make of this day."""
         counting = [(entrance, watch) for (role, entrance, _), watch in self.watches.items() if role == "counting"]
         watched: dict[tuple[str, int], int] = defaultdict(int)
         for entrance, watch in counting:
             for quarter_ns in watch.quarters():
                 watched[entrance, quarter_ns] += watch.watched(quarter_ns)
         minutes = sum(min(QUARTER_MINUTES, each) for each in watched.values())
-        if not minutes:
-            return unknown_total()
         visits = Sum()
         for _, watch in counting:
             visits.add(watch.sums(watch.counts)[0])
-        return visits.total(self._share(minutes, now_ns, max(1, len(self.hub.entrances))))
+        share = self._share(minutes, now_ns, max(1, len(self.hub.entrances)))
+        gross = visits.total(share) if minutes else unknown_total()
+        if amended is None or (amended.start_ns, amended.end_ns) != (self.start_ns, self.end_ns):
+            return gross.model_copy(update={"gross": gross.value})
+        found = amended(self.start_ns, self.end_ns, watched=minutes > 0)
+        return found.visits.total(gross, visits, found.corrections)
 
     def entrances(self, now_ns: int) -> list[EntranceLive]:
         """Each entrance's counting sensor, and the reference sensors that are there now beside it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from collector.analysis import overlay
+from collector.analysis.amend import Amended
 from collector.analysis.buckets import edges, local_rfc3339
 from collector.analysis.counts import Sum, split, unknown_total
 from collector.answers import Bucket, Footfall, FootfallBucket, Lineage, Total
@@ -71,19 +71,20 @@ def footfall(
     quarters = store.counts_15m(hub, bounds[0], bounds[-1])
     coverage = store.coverage_15m(hub, bounds[0], bounds[-1])
     filled = stretches(bounds, place, quarters, coverage)
-    corrected = _Corrected(overlay.changes(store, hub, active, bounds[0], bounds[-1]), active)
+    amended = Amended(store, hub, active, bounds[0], bounds[-1])
     watched_by = {(quarter.unit, quarter.sensor) for quarter in quarters}
     zone = place.zone
     buckets = []
     for (start, end), stretch in zip(pairwise(bounds), filled, strict=True):
         gross = stretch.answer(_minutes(start, min(end, now_ns)), len(place.entrances))
-        visits, exits = corrected(gross, stretch, start, end)
+        visits, exits = amended(start, end, watched=stretch.minutes > 0).totals(gross, stretch.visits, stretch.exits)
         buckets.append(
             FootfallBucket(start=local_rfc3339(start, zone), end=local_rfc3339(end, zone), visits=visits, exits=exits)
         )
     whole = sum_of(filled)
     gross = whole.answer(_minutes(bounds[0], min(bounds[-1], now_ns)), len(place.entrances))
-    total, _exits = corrected(gross, whole, bounds[0], bounds[-1])
+    all_of_it = amended(bounds[0], bounds[-1], watched=whole.minutes > 0)
+    total, _exits = all_of_it.totals(gross, whole.visits, whole.exits)
     first, last = local_rfc3339(bounds[0], zone), local_rfc3339(bounds[-1], zone)
     return Footfall(
         hub=hub,
@@ -98,49 +99,9 @@ def footfall(
             store=store.name,
             sensors=sorted(f"{unit}/{sensor}" for unit, sensor in watched_by),
             raw_events=sum(quarter.count.events for quarter in quarters),
-            corrections=[str(version) for version in corrected.within(bounds[0], bounds[-1])],
+            corrections=[str(version) for version in amended.active],
         ),
     )
-
-
-class _Corrected:
-    """Puts a hub's corrections on totals."""
-
-    def __init__(self, changes: Mapping[int, overlay.Change], active: Sequence[Version]) -> None:
-        self._changes = sorted(changes.items())
-        self._times = [t_ns for t_ns, _ in self._changes]
-        self._active = active
-
-    def within(self, start_ns: int, end_ns: int) -> list[Version]:
-        return [version for version in self._active if version.correction.touches(start_ns, end_ns)]
-
-    def __call__(self, gross: tuple[Total, Total], stretch: Stretch, start_ns: int, end_ns: int) -> tuple[Total, Total]:
-        """Visits and exits of that stretch, whose totals are gross."""
-        found = self.within(start_ns, end_ns)
-        ids = [version.id for version in found]
-        change = overlay.Change()
-        for _, each in self._changes[bisect_left(self._times, start_ns) : bisect_left(self._times, end_ns)]:
-            change.visits.add(each.visits)
-            change.exits.add(each.exits)
-        by_hand = any(version.correction.kind in ("audit", "manual") for version in found)
-        gap = not by_hand and self._all_excluded(start_ns, end_ns)
-
-        def net(total: Total, counted: Sum, change: Sum) -> Total:
-            known = not gap and (by_hand or change.value != 0 or total.value is not None)
-            left = Sum(counted.value + change.value, max(0.0, counted.variance + change.variance))
-            answer = left.total(total.completeness) if known else total.model_copy(update=_UNKNOWN)
-            return answer.model_copy(update={"gross": total.value, "correction": change.value, "corrections": ids})
-
-        return net(gross[0], stretch.visits, change.visits), net(gross[1], stretch.exits, change.exits)
-
-    def _all_excluded(self, start_ns: int, end_ns: int) -> bool:
-        return any(
-            each.kind == "exclusion" and each.entrance is None and each.start_ns <= start_ns and end_ns <= each.end_ns
-            for each in (version.correction for version in self._active)
-        )
-
-
-_UNKNOWN = {"value": None, "low": None, "high": None}
 
 
 def _query(time: str) -> str:

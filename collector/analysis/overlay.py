@@ -7,7 +7,7 @@ events out, by their new times; audits set what is left of their span; manual co
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from collector.analysis.counts import Sum, split
@@ -88,11 +88,10 @@ class _Net:
         self._exclusions = [each for each in chosen if each.kind == "exclusion"]
         self._audits = [each for each in chosen if each.kind == "audit"]
         self._manual = [each for each in chosen if each.kind == "manual"]
-        spans = [_whole(*span) for each in chosen for span in each.spans]
-        low, high = min(first for first, _ in spans), max(last for _, last in spans)
         self._gross: dict[Key, Count] = {
             (found.t_ns, found.unit, found.sensor, found.entrance): found.count
-            for found in store.counts_15m(hub, low, high)
+            for span in _merged(_whole(*span) for each in chosen for span in each.spans)
+            for found in store.counts_15m(hub, *span)
         }
         self._net = {key: _sum([count]) for key, count in self._gross.items()}
         self._moved: dict[int, list[_Dated]] = defaultdict(list)
@@ -127,9 +126,8 @@ class _Net:
 
     def _exclude(self) -> None:
         partial = {quarter for each in self._exclusions for quarter in _cut(each)}
-        for quarter in partial:
-            for key in [key for key in self._net if key[0] == quarter]:
-                self._net[key] = _sum(dated.count for dated in self._in(quarter) if dated.key == key)
+        for key in [key for key in self._net if key[0] in partial]:
+            self._net[key] = _sum(dated.count for dated in self._in(key[0]) if dated.key == key)
         for key in self._net:
             if key[0] not in partial and any(_covers(each, key) for each in self._exclusions):
                 self._net[key] = Count()
@@ -147,9 +145,12 @@ class _Net:
         return self._dated[quarter]
 
     def _audit(self, found: dict[int, Change]) -> None:
+        net: dict[int, dict[Key, Count]] = defaultdict(dict)
+        for key, count in self._net.items():
+            net[key[0]][key] = count
         for each in self._audits:
             quarters = list(_quarters(each))
-            seen = [self._within(each, quarter) for quarter in quarters]
+            seen = [self._within(each, quarter, net.get(quarter, {})) for quarter in quarters]
             for counted, way in ((each.visits, 0), (each.exits, 1)):
                 if counted is None:
                     continue
@@ -159,8 +160,8 @@ class _Net:
                     change.value += part
                     change.variance -= sums[way].variance  # it was counted, not estimated
 
-    def _within(self, audit: Correction, quarter: int) -> tuple[Sum, Sum]:
-        """Visits and exits of a quarter, as far as they lie in the audit's span, after exclusions."""
+    def _within(self, audit: Correction, quarter: int, net: Mapping[Key, Count]) -> tuple[Sum, Sum]:
+        """Visits and exits of a quarter as far as they lie in the audit's span; `net` is what exclusions left of it."""
         counts: dict[Key, Count]
         if quarter in _cut(audit):
             counts = defaultdict(Count)
@@ -168,7 +169,7 @@ class _Net:
                 if _holds(audit, dated.t_ns, dated.key[3]):
                     _add(counts[dated.key], dated.count, 1)
         else:
-            counts = {key: count for key, count in self._net.items() if key[0] == quarter and audit.at(key[3])}
+            counts = {key: count for key, count in net.items() if audit.at(key[3])}
         visits, exits = Sum(), Sum()
         for key, count in counts.items():
             for whole, part in zip((visits, exits), _split(key, count), strict=True):
@@ -250,6 +251,17 @@ def _quarter(t_ns: int) -> int:
 def _whole(start_ns: int, end_ns: int) -> tuple[int, int]:
     """Widened to whole quarters."""
     return _quarter(start_ns), -(-end_ns // QUARTER_NS) * QUARTER_NS
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same time, none of it twice."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(spans):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _quarters(each: Correction) -> range:

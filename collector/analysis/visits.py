@@ -1,106 +1,38 @@
-"""Answers about long stretches, from the rollups alone: by hour, by day, by weekday and hour, this year and last."""
+"""Answers about long stretches, from the rollups: by hour, by day, by weekday and hour, this year and last.
+
+Rollups are of what was counted; corrections are put on them at the question, as on every other answer.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
+from collector.analysis.amend import Amended, Amendment, Amendments, Way, by_hub, of_rollups
 from collector.analysis.buckets import edges, local_date, local_rfc3339, midnight_ns
+from collector.analysis.counts import Sum
 from collector.analysis.footfall import BUCKETS_MAX, counting_sensors, unknown_total
+from collector.analysis.visits_answers import (
+    Both,
+    HeatCell,
+    HeatMap,
+    MonthCompared,
+    Totals,
+    VisitsByDay,
+    VisitsByHour,
+    YearOnYear,
+)
 from collector.answers import Lineage, Total
-from collector.store.base import ALL_HUBS, MINUTE_NS, Rollup, Store
-from firmware_cfg.doubt import interval
+from collector.corrections import Version
+from collector.store.base import ALL_HUBS, MINUTE_NS, Grain, Rollup, Store
 from firmware_cfg.load import Fleet
 from firmware_cfg.times import NS_PER_S
 
 _MONTHS = range(1, 13)
-
-
-class Totals(BaseModel):
-    """Many totals in columns, so that a year of hours stays small: the n-th of each belongs to the n-th time."""
-
-    value: list[int | None] = []
-    low: list[int | None] = []
-    high: list[int | None] = []
-    completeness: list[float] = []
-
-    def add(self, value: int, variance: float, completeness: float | None) -> None:
-        """`completeness` None: a gap."""
-        low, high = interval(value, variance)
-        gap = completeness is None
-        self.value.append(None if gap else value)
-        self.low.append(None if gap else low)
-        self.high.append(None if gap else high)
-        self.completeness.append(completeness or 0.0)
-
-
-class Both(BaseModel):
-    visits: Totals
-    exits: Totals
-
-
-class VisitsByHour(Both):
-    """`starts`: the local hours; on the day the clocks go back one of them is there twice, with another offset."""
-
-    hub: str
-    timezone: str
-    starts: list[str]
-    lineage: Lineage
-
-
-class VisitsByDay(BaseModel):
-    """`days`: local dates. `all` sums up every hub; `hubs` has each by its id."""
-
-    timezone: str
-    days: list[str]
-    all: Both
-    hubs: dict[str, Both]
-    lineage: Lineage
-
-
-class HeatCell(BaseModel):
-    """`weekday` 1 is Monday, `hour` is the local one. `hours`: in how many such hours anything was known."""
-
-    weekday: int
-    hour: int
-    hours: int
-    visits: Total
-
-
-class HeatMap(BaseModel):
-    """`hub` None: all together. 168 cells, Monday's first hour first."""
-
-    hub: str | None
-    start: str
-    end: str
-    timezone: str
-    cells: list[HeatCell]
-    lineage: Lineage
-
-
-class MonthCompared(BaseModel):
-    """`before`: the same dates of the year before. `change_percent` None where either is unknown or `before` is 0."""
-
-    visits: Total
-    before: Total
-    change_percent: float | None
-
-
-class YearOnYear(BaseModel):
-    """`months` has January first. Of the present year only the days that are over are compared."""
-
-    hub: str | None
-    year: int
-    timezone: str
-    whole: MonthCompared
-    months: list[MonthCompared]
-    lineage: Lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +60,47 @@ def _place(fleet: Fleet, hub: str | None) -> _Place:
     )
 
 
-def _lineage(store: Store, place: _Place, query: str, rollups: Iterable[Rollup]) -> Lineage:
-    return Lineage(
-        query=query, store=store.name, sensors=place.sensors, raw_events=sum(rollup.events for rollup in rollups)
-    )
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The rollups of a place in the buckets that `bounds` divide, and what corrections make of them."""
+
+    rollups: list[Rollup]
+    amended: Amendments
+
+    def buckets(self) -> Iterator[tuple[int, Rollup, Amendment | None]]:
+        """Each of which anything is known, in no order that means anything: when it begins, and what is known."""
+        amended = self.amended.by_start
+        for rollup in self.rollups:
+            yield rollup.t_ns, rollup, amended.get(rollup.t_ns)
+        if amended:
+            for start in amended.keys() - {rollup.t_ns for rollup in self.rollups}:
+                yield start, _NOTHING, amended[start]
+
+    def lineage(self, store: Store, place: _Place, query: str) -> Lineage:
+        return Lineage(
+            query=query,
+            store=store.name,
+            sensors=place.sensors,
+            raw_events=sum(rollup.events for rollup in self.rollups),
+            corrections=self.amended.lineage,
+        )
 
 
-def by_hour(store: Store, fleet: Fleet, hub: str, start_ns: int, end_ns: int, *, now_ns: int) -> VisitsByHour:
-    """One hub's local hours that touch `start_ns`..`end_ns`. ValueError: more than `BUCKETS_MAX` of them."""
+def _find(store: Store, grain: Grain, place: str, bounds: Sequence[int], amended: Mapping[str, Amended]) -> _Found:
+    rollups = store.rollups(grain, bounds[0], bounds[-1], place)
+    return _Found(rollups, of_rollups(store, grain, place, rollups, bounds, amended))
+
+
+def by_hour(
+    store: Store, fleet: Fleet, hub: str, start_ns: int, end_ns: int, *, now_ns: int, active: Sequence[Version] = ()
+) -> VisitsByHour:
+    """One hub's local hours that touch `start_ns`..`end_ns`; `active` are the corrections that hold, anywhere.
+
+    ValueError: more than `BUCKETS_MAX` hours.
+    """
     place = _place(fleet, hub)
     bounds = edges(start_ns, end_ns, "1h", place.zone, BUCKETS_MAX)
-    found = store.rollups("hour", bounds[0], bounds[-1], hub)
+    found = _find(store, "hour", hub, bounds, by_hub(store, active, bounds))
     both = _columns(bounds, found, place.entrances, now_ns)
     starts = [local_rfc3339(t_ns, place.zone) for t_ns in bounds]
     query = f"/api/v1/visits/hours?hub={hub}&{_stretch(starts[0], starts[-1])}"
@@ -148,12 +110,14 @@ def by_hour(store: Store, fleet: Fleet, hub: str, start_ns: int, end_ns: int, *,
         starts=starts[:-1],
         visits=both.visits,
         exits=both.exits,
-        lineage=_lineage(store, place, query, found),
+        lineage=found.lineage(store, place, query),
     )
 
 
-def by_day(store: Store, fleet: Fleet, start_ns: int, end_ns: int, *, now_ns: int) -> VisitsByDay:
-    """Every hub's local days that touch `start_ns`..`end_ns`.
+def by_day(
+    store: Store, fleet: Fleet, start_ns: int, end_ns: int, *, now_ns: int, active: Sequence[Version] = ()
+) -> VisitsByDay:
+    """Every hub's local days that touch `start_ns`..`end_ns`; `active` are the corrections that hold.
 
     ValueError: more than `BUCKETS_MAX` of them, or hubs of different local times.
     """
@@ -162,34 +126,49 @@ def by_day(store: Store, fleet: Fleet, start_ns: int, end_ns: int, *, now_ns: in
     rows: dict[str, list[Rollup]] = defaultdict(list)
     for rollup in store.rollups("day", bounds[0], bounds[-1]):
         rows[rollup.hub].append(rollup)
-    whole = store.rollups("day", bounds[0], bounds[-1], ALL_HUBS)
+    amended = by_hub(store, active, bounds)
+    whole = _find(store, "day", ALL_HUBS, bounds, amended)
+    each = {
+        name: _Found(rows[name], of_rollups(store, "day", name, rows[name], bounds, amended)) for name in fleet.hubs
+    }
     days = [local_date(t_ns, place.zone).isoformat() for t_ns in bounds]
     return VisitsByDay(
         timezone=place.zone.key,
         days=days[:-1],
         all=_columns(bounds, whole, place.entrances, now_ns),
-        hubs={name: _columns(bounds, rows[name], len(hub.entrances), now_ns) for name, hub in fleet.hubs.items()},
-        lineage=_lineage(store, place, f"/api/v1/visits/days?{_stretch(days[0], days[-1])}", whole),
+        hubs={name: _columns(bounds, each[name], len(hub.entrances), now_ns) for name, hub in fleet.hubs.items()},
+        lineage=whole.lineage(store, place, f"/api/v1/visits/days?{_stretch(days[0], days[-1])}"),
     )
 
 
-def heat_map(store: Store, fleet: Fleet, hub: str | None, start_ns: int, end_ns: int, *, now_ns: int) -> HeatMap:
+def heat_map(
+    store: Store,
+    fleet: Fleet,
+    hub: str | None,
+    start_ns: int,
+    end_ns: int,
+    *,
+    now_ns: int,
+    active: Sequence[Version] = (),
+) -> HeatMap:
     """Sums over the local hours that touch `start_ns`..`end_ns`, by weekday and hour of the day.
+
+    `active` are the corrections that hold.
 
     ValueError: more than `BUCKETS_MAX` hours, or hubs of different local times.
     """
     place = _place(fleet, hub)
     bounds = edges(start_ns, end_ns, "1h", place.zone, BUCKETS_MAX)
-    found = store.rollups("hour", bounds[0], bounds[-1], place.name)
+    found = _find(store, "hour", place.name, bounds, by_hub(store, active, bounds))
     possible: dict[tuple[int, int], float] = defaultdict(float)
     cell_of = {}
     for start, end in pairwise(bounds):
         local = datetime.fromtimestamp(start // NS_PER_S, place.zone)
         cell = cell_of[start] = (local.isoweekday(), local.hour)
         possible[cell] += _possible(start, end, place.entrances, now_ns)
-    rows: dict[tuple[int, int], list[Rollup]] = defaultdict(list)
-    for rollup in found:
-        rows[cell_of[rollup.t_ns]].append(rollup)
+    cells: dict[tuple[int, int], _Visits] = defaultdict(_Visits)
+    for start, rollup, amendment in found.buckets():
+        cells[cell_of[start]].count(rollup, amendment)
     starts = [local_rfc3339(t_ns, place.zone) for t_ns in (bounds[0], bounds[-1])]
     query = f"/api/v1/visits/heatmap?{f'hub={hub}&' if hub else ''}{_stretch(*starts)}"
     return HeatMap(
@@ -201,33 +180,33 @@ def heat_map(store: Store, fleet: Fleet, hub: str | None, start_ns: int, end_ns:
             HeatCell(
                 weekday=weekday,
                 hour=hour,
-                hours=sum(rollup.minutes > 0 for rollup in rows[weekday, hour]),
-                visits=_visits(rows[weekday, hour], possible[weekday, hour]),
+                hours=cells[weekday, hour].known,
+                visits=cells[weekday, hour].total(possible[weekday, hour]),
             )
             for weekday in range(1, 8)
             for hour in range(24)
         ],
-        lineage=_lineage(store, place, query, found),
+        lineage=found.lineage(store, place, query),
     )
 
 
-def year_on_year(store: Store, fleet: Fleet, hub: str | None, year: int, *, now_ns: int) -> YearOnYear:
-    """Each month of a year beside the same dates of the year before. ValueError: hubs of different local times."""
+def year_on_year(
+    store: Store, fleet: Fleet, hub: str | None, year: int, *, now_ns: int, active: Sequence[Version] = ()
+) -> YearOnYear:
+    """Each month of a year beside the same dates of the year before; `active` are the corrections that hold.
+
+    ValueError: hubs of different local times.
+    """
     place = _place(fleet, hub)
     today = local_date(now_ns, place.zone)
     days = [day for day in _days(year) if day < today]
-    found = {
-        local_date(rollup.t_ns, place.zone): rollup
-        for rollup in store.rollups(
-            "day",
-            midnight_ns(date(year - 1, 1, 1), place.zone),
-            midnight_ns(date(year + 1, 1, 1), place.zone),
-            place.name,
-        )
-    }
+    first_ns, last_ns = (midnight_ns(date(year + add, 1, 1), place.zone) for add in (-1, 1))
+    bounds = edges(first_ns, last_ns, "1d", place.zone, BUCKETS_MAX) if active else [first_ns, last_ns]
+    found = _find(store, "day", place.name, bounds, by_hub(store, active, bounds))
+    known = {start: (rollup, amendment) for start, rollup, amendment in found.buckets()}
 
     def compared(now: Sequence[date]) -> MonthCompared:
-        visits, before = (_of_days(chosen, found, place) for chosen in (now, list(_year_before(now))))
+        visits, before = (_of_days(chosen, known, place) for chosen in (now, list(_year_before(now))))
         change = None
         if visits.value is not None and before.value:
             change = round(100 * (visits.value - before.value) / before.value, 1)
@@ -240,7 +219,7 @@ def year_on_year(store: Store, fleet: Fleet, hub: str | None, year: int, *, now_
         timezone=place.zone.key,
         whole=compared(days),
         months=[compared([day for day in days if day.month == month]) for month in _MONTHS],
-        lineage=_lineage(store, place, query, found.values()),
+        lineage=found.lineage(store, place, query),
     )
 
 
@@ -258,32 +237,61 @@ def _year_before(days: Iterable[date]) -> Iterator[date]:
             yield day.replace(year=day.year - 1)
 
 
-def _of_days(days: Sequence[date], found: Mapping[date, Rollup], place: _Place) -> Total:
-    possible = sum(midnight_ns(day + timedelta(days=1), place.zone) - midnight_ns(day, place.zone) for day in days)
-    return _visits([found[day] for day in days if day in found], possible / MINUTE_NS * place.entrances)
+def _of_days(days: Sequence[date], found: Mapping[int, tuple[Rollup, Amendment | None]], place: _Place) -> Total:
+    visits = _Visits()
+    possible_ns = 0
+    for day in days:
+        start_ns, end_ns = (midnight_ns(day + timedelta(days=add), place.zone) for add in (0, 1))
+        possible_ns += end_ns - start_ns
+        if start_ns in found:
+            visits.count(*found[start_ns])
+    return visits.total(possible_ns / MINUTE_NS * place.entrances)
 
 
-def _visits(rollups: Iterable[Rollup], possible_minutes: float) -> Total:
-    value, minutes, variance = 0, 0, 0.0
-    for rollup in rollups:
-        value += rollup.visits
-        minutes += rollup.minutes
-        variance += rollup.variance_visits
-    completeness = _completeness(minutes, possible_minutes)
-    if completeness is None:
-        return unknown_total()
-    low, high = interval(value, variance)
-    return Total(value=value, low=low, high=high, completeness=completeness)
+@dataclass(slots=True)
+class _Visits:
+    """Visits of many hours or days, summed up. `known`: of how many of them anything is."""
+
+    gross: Sum = field(default_factory=Sum)
+    change: Sum = field(default_factory=Sum)
+    minutes: int = 0
+    known: int = 0
+    corrections: set[int] = field(default_factory=set)
+
+    def count(self, rollup: Rollup, amendment: Amendment | None) -> None:
+        gross = self.gross
+        gross.value += rollup.visits
+        gross.variance += rollup.variance_visits
+        self.minutes += rollup.minutes
+        if amendment is None:
+            self.known += rollup.minutes > 0
+            return
+        self.known += amendment.visits.known
+        self.change.add(amendment.visits.change)
+        self.corrections.update(amendment.corrections)
+
+    def total(self, possible_minutes: float) -> Total:
+        completeness = _completeness(self.minutes, possible_minutes)
+        gross = unknown_total() if completeness is None else self.gross.total(completeness)
+        return Way(self.change, bool(self.known)).total(gross, self.gross, sorted(self.corrections))
 
 
-def _columns(bounds: Sequence[int], rollups: Iterable[Rollup], entrances: int, now_ns: int) -> Both:
-    by_time = {rollup.t_ns: rollup for rollup in rollups}
+def _columns(bounds: Sequence[int], found: _Found, entrances: int, now_ns: int) -> Both:
+    by_time = {rollup.t_ns: rollup for rollup in found.rollups}
+    amended = found.amended.by_start
     visits, exits = Totals(), Totals()
     for start, end in pairwise(bounds):
         rollup = by_time.get(start, _NOTHING)
         completeness = _completeness(rollup.minutes, _possible(start, end, entrances, now_ns))
-        visits.add(rollup.visits, rollup.variance_visits, completeness)
-        exits.add(rollup.exits, rollup.variance_exits, completeness)
+        if start not in amended:
+            visits.add(rollup.visits, rollup.variance_visits, completeness)
+            exits.add(rollup.exits, rollup.variance_exits, completeness)
+            continue
+        for column, way, counted in (
+            (visits, amended[start].visits, Sum(rollup.visits, rollup.variance_visits)),
+            (exits, amended[start].exits, Sum(rollup.exits, rollup.variance_exits)),
+        ):
+            column.add_corrected(way.net(counted) if way.known else None, counted.value, completeness)
     return Both(visits=visits, exits=exits)
 
 

@@ -48,13 +48,18 @@ class Corrections:
             undoing = Version(0, made_ns, author, reason, found.correction, undoes=number)
             return _insert(db, undoing, row[5])
 
+    def newest(self) -> int:
+        """The number of the last entry, 0 where there is none: while it is the same, so is the book."""
+        with self._database.reading() as db:
+            return int(db.execute("SELECT coalesce(max(id), 0) FROM correction").fetchone()[0])
+
     def versions(self, hub: str | None = None) -> list[Version]:
         """Every entry, of one hub or of all, in the order in which they were made."""
         with self._database.reading() as db:
             return _of(db, hub)
 
-    def active(self, hub: str) -> Sequence[Version]:
-        """The corrections that hold."""
+    def active(self, hub: str | None = None) -> Sequence[Version]:
+        """The corrections that hold, of one hub or of all."""
         return [version for version in self.versions(hub) if version.active]
 
 

@@ -3,6 +3,7 @@
 const WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const DAY_NAMES = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const integer = new Intl.NumberFormat("en-GB");
+const signed = new Intl.NumberFormat("en-GB", { signDisplay: "exceptZero" });
 
 export const UNKNOWN = "unknown";
 
@@ -15,7 +16,7 @@ export function figure(total) {
   return {
     value: value === null ? UNKNOWN : integer.format(value),
     range: bounded ? `${integer.format(low)} to ${integer.format(high)}` : "",
-    gap: reason || counted(completeness),
+    gap: reason || [counted(completeness), corrected(total)].filter(Boolean).join(", "),
   };
 }
 
@@ -23,6 +24,12 @@ function counted(completeness) {
   if (completeness >= 1) return "";
   if (completeness === 0) return "nothing counted";
   return completeness < 0.01 ? "under 1 % counted" : `${Math.floor(completeness * 100)} % counted`;
+}
+
+/** Which corrections a total has in it; people who compare it with another count must see that. */
+function corrected({ value, correction, corrections }) {
+  if (!corrections?.length) return "";
+  return value === null ? "left out by a correction" : `corrected by ${signed.format(correction)}`;
 }
 
 /** Many Totals as one; `missing` of them know nothing and are left out. Summed ends hold at least as surely. */
@@ -35,6 +42,8 @@ export function sum(totals) {
       low: known.every((total) => total.low !== null) ? add("low") : null,
       high: known.every((total) => total.high !== null) ? add("high") : null,
       completeness: known.length ? add("completeness") / known.length : 0,
+      correction: known.reduce((so_far, total) => so_far + (total.correction ?? 0), 0),
+      corrections: known.flatMap((total) => total.corrections ?? []),
     },
     missing: totals.length - known.length,
   };

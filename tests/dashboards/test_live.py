@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -111,6 +112,24 @@ def test_it_says_how_sure_it_is(live: Chromium, pages: Pages, broker: Mosquitto)
     percent = int(told["completeness"] * 100)
     gap = f"{percent} % counted" if percent else "under 1 % counted"
     assert shown == [str(told["value"]), f"{told['low']} to {told['high']}", gap]
+
+
+def test_a_corrected_figure_says_so(live: Chromium, pages: Pages, broker: Mosquitto) -> None:
+    """Whoever holds it against the sensors' own count must see why it differs."""
+    with Unit(broker, "south-ockendon", "south-ockendon-main", "main") as door:
+        door.passes("in", "in")
+        live.wait_for(f"{value('south-ockendon', 'visits')} === '2'")
+    body = {"kind": "manual", "author": "Ann", "reason": "side door", "hub": "south-ockendon", "visits": 4}
+    day = live.driver.execute_script("return new Date().toLocaleDateString('sv', { timeZone: 'Europe/London' })")
+    span = {"start": day, "end": str(date.fromisoformat(day) + timedelta(days=1))}
+    httpx.post(f"{pages.url}/api/v1/corrections", json=body | span).raise_for_status()
+    live.wait_for(f"{value('south-ockendon', 'visits')} === '6'")
+    for place in ("#hub-south-ockendon .visits", "#total-visits"):
+        assert "corrected by +4" in live.driver.find_element("css selector", f"{place} .gap").text
+    undo = {"author": "Ann", "reason": "it was locked"}
+    httpx.delete(f"{pages.url}/api/v1/corrections/1", params=undo).raise_for_status()
+    live.wait_for(f"{value('south-ockendon', 'visits')} === '2'")
+    assert "corrected" not in live.driver.find_element("css selector", "#hub-south-ockendon .visits dd").text
 
 
 def test_the_totals_add_up_and_say_what_is_missing(live: Chromium, pages: Pages) -> None:
