@@ -163,6 +163,7 @@ class HoleKeeper:
     """Looks every `LOOK_EVERY_S` at the outboxes that something came of, or is missing of.
 
     `send` takes a topic and a payload from any thread; `show` is told (unit, missing, lost) whenever they change.
+    `first` is done in its thread before anything else, again and again while it raises StoreUnavailable.
     """
 
     def __init__(
@@ -173,12 +174,14 @@ class HoleKeeper:
         *,
         send: Callable[[str, bytes], None],
         show: Callable[[str, int, int], None],
+        first: Callable[[], None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._store = store
         self._wall_ns = wall_ns
         self._send = send
         self._show = show
+        self._first = first
         self._lock = threading.Lock()
         self._asks = Asks()
         self._touched: set[Outbox] = set()
@@ -217,6 +220,7 @@ class HoleKeeper:
         while not self._closing.is_set():
             try:
                 if fresh:
+                    self._first()
                     with self._lock:
                         self._touched.update(self._ledger.outboxes.incomplete())
                     fresh = False
@@ -267,6 +271,8 @@ class HoleKeeper:
             ranges = self._asks.due(outbox, done, now_ns, may_ask=may_ask)
         if ranges:
             here, missing = settle(self._store, outbox, ranges)
+            if not missing:  # as with a new ledger beside a full store: what is asked for at a time is little of that
+                here, _ = settle(self._store, outbox, done.holes())
             if here:
                 self._ledger.record(now_ns, done=[(unit, epoch, *each) for each in here])
             if missing:

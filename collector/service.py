@@ -20,6 +20,7 @@ from collector.ledger import Ledger
 from collector.live import Live
 from collector.metrics import Metrics, Now
 from collector.pipeline import Pipeline
+from collector.restoring import recheck_if_changed
 from collector.roller import Roller
 from collector.store import open_store
 from collector.store.base import Store, StoreUnavailable
@@ -113,6 +114,7 @@ class Collector:
             wall_ns,
             send=self._send,
             show=self.live.missing,
+            first=lambda: recheck_if_changed(self.ledger, self.store),
         )
         self._pipeline = Pipeline(
             ingest,

@@ -16,8 +16,8 @@ _Url = "sqlite:PATH or influxdb+http(s)://HOST:PORT/BUCKET."
 
 
 def add_to(app: typer.Typer) -> None:
-    """Make `backup`, `restore`, `migrate` and `roll-up` commands of it."""
-    for command in (backup, restore, migrate, roll_up):
+    """Make `backup`, `restore`, `recheck`, `migrate` and `roll-up` commands of it."""
+    for command in (backup, restore, recheck, migrate, roll_up):
         app.command(command.__name__.replace("_", "-"))(command)
 
 
@@ -32,13 +32,19 @@ def _embedded_path(store: str) -> Path:
 
 
 def backup(
-    store: _Store,
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write; a new one.", show_default=False)],
+    store: Annotated[str | None, typer.Option("--store", help="The collector's --store.", show_default=False)] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="In its place: save the ledger, with its corrections.")
+    ] = None,
 ) -> None:
-    """Save an embedded store into one file, while a collector may write to it."""
+    """Save an embedded store, or a collector's ledger, into one file, while a collector may write to it."""
+    from collector.ledger.database import save
     from collector.store import copying
 
-    size = copying.backup(_embedded_path(store), output)
+    if (store is None) == (state is None):
+        raise ConfigError("give --store or --state: each is saved into a file of its own")
+    size = copying.backup(_embedded_path(store), output) if store is not None else save(state or Path(), output)
     print(f"{output}: {size / 1e6:,.1f} MB, complete and checked", file=sys.stderr)
 
 
@@ -47,12 +53,38 @@ def restore(
     store: _Store,
     replace: Annotated[bool, typer.Option("--replace", help="Move aside the store that is there.")] = False,
 ) -> None:
-    """Put a backup in the place of an embedded store, while no collector has it open."""
+    """Put a backup in the place of an embedded store, while no collector has it open.
+
+    Collectors that write into it see that when they start, and ask the units again for what it lacks.
+    """
+    from collector import restoring
     from collector.store import copying
 
     path = _embedded_path(store)
+    restoring.mark(path)  # before: should the power go in between, a collector looks once in vain
     aside = copying.restore(file, path, replace=replace)
     print(f"{path}: restored from {file}" + (f"; what was there is now {aside}" if aside else ""), file=sys.stderr)
+
+
+def recheck(
+    state: Annotated[Path, typer.Option("--state", help="The --state of a collector, which is stopped.")],
+    store: _Store,
+) -> None:
+    """Hold what a collector's ledger says is done against the store; what that lacks is asked for again.
+
+    After a store was put back by other means than `restore`, such as `influxd restore` or the copy of a disk.
+    """
+    from collector import restoring
+    from collector.commands import opened_ledger
+    from collector.store import open_store
+    from firmware_cfg.lock import locked
+
+    with opened_ledger(state) as ledger, locked(state), closing(open_store(store)) as opened:
+        taken = restoring.recheck(ledger, opened)
+    for (unit, epoch), count in sorted(taken.items()):
+        print(f"{unit} ({epoch}): not in the store, and will be asked for: {count}")
+    if not taken:
+        print("the store has all that the ledger says is done", file=sys.stderr)
 
 
 def migrate(

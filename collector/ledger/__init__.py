@@ -75,6 +75,16 @@ class Ledger:
         """Dead letters ever kept, by code. Raises StoreUnavailable."""
         return self.letters.counts()
 
+    def store_identity(self) -> str:
+        """Of the store that this ledger belongs to, as it was kept last; "" where none was. Raises StoreUnavailable."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT value FROM setting WHERE name = 'store'").fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_store_identity(self, identity: str) -> None:
+        with self._database.writing() as db:
+            db.execute("INSERT OR REPLACE INTO setting VALUES ('store', ?)", (identity,))
+
     def births(self) -> dict[str, str]:
         """Each unit's session as of its last birth."""
         with self._database.reading() as db:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -41,6 +42,32 @@ STEPS = (
 SCHEMA = len(STEPS)
 _WAIT_S = 5.0
 _PING_WAIT_S = 1.0
+
+
+def save(folder: Path, to: Path) -> int:
+    """A consistent copy of a folder's ledger, which may be written to meanwhile; its size in bytes.
+
+    `to` is there only when it is complete and on the disk. Put back as `ledger.sqlite`, while no collector runs, it is
+    the ledger. Raises ConfigError.
+    """
+    path = folder / "ledger.sqlite"
+    if not path.is_file():
+        raise ConfigError(f"--state {folder}: there is no ledger.sqlite; give the folder of a collector")
+    if to.exists():
+        raise ConfigError(f"{to}: is there already; give a new name")
+    partial = to.with_name(f"{to.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
+            db.execute("VACUUM INTO ?", (str(partial),))
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.rename(to)
+    except (OSError, sqlite3.Error) as error:
+        raise ConfigError(f"{to}: cannot be written: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return to.stat().st_size
 
 
 class Database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from collector.ledger.database import Database
@@ -56,6 +56,9 @@ class Outboxes:
                 lost = _lost(db, unit, epoch)
                 if lost.remove(first, last):
                     _put_lost(db, unit, epoch, lost)
+        self._put(db, touched)
+
+    def _put(self, db: sqlite3.Connection, touched: Mapping[tuple[str, str], RangeSet]) -> None:
         db.executemany(
             "INSERT OR REPLACE INTO done VALUES (?, ?, ?, ?)",
             [(*key, json.dumps(list(ranges)), ranges.holes_forgotten) for key, ranges in touched.items()],
@@ -83,6 +86,29 @@ class Outboxes:
             self.add(db, [(unit, epoch, *each) for each in lost])
             _put_lost(db, unit, epoch, lost)
             self._lossy.add((unit, epoch))
+
+    def claimed(self, unit: str, epoch: str) -> list[Range]:
+        """What is done and not lost for good."""
+        with self._database.reading() as db:
+            done = RangeSet(self._of(db, unit, epoch))
+            for first, last in _lost(db, unit, epoch):
+                done.remove(first, last)
+        return list(done)
+
+    def take_back(self, unit: str, epoch: str, ranges: Iterable[Range]) -> None:
+        """These are not done after all.
+
+        Where the highest is among them the number after it counts as done: else what is missing at the end would be
+        no hole until the unit's next event, which comes anyway.
+        """
+        with self._database.writing(self.forget_cached) as db:
+            done = self._of(db, unit, epoch)
+            highest = max((last for _, last in done), default=0)
+            for first, last in ranges:
+                done.remove(first, last)
+            if highest not in done:
+                done.add(highest + 1)
+            self._put(db, {(unit, epoch): done})
 
     def has_losses(self, unit: str, epoch: str) -> bool:
         """Whether anything of it was ever lost for good."""
