@@ -361,6 +361,8 @@ class Subscriber:
             why = f"another client took over the name {self._name!r}; each collector needs a name of its own"
         elif not flags.is_disconnect_packet_from_server and self._ready and not self._steady():
             why = f"the line broke soon after it was made; if that goes on, another client may be named {self._name!r}"
+        elif not flags.is_disconnect_packet_from_server and reason.value == _FAILURE:
+            why = "the line broke"  # the client itself has only "Unspecified error" for that
         self._lost(f"lost the broker at {self._endpoint}: {why}")
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:

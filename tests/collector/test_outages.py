@@ -10,6 +10,7 @@ import pytest
 from collector_rig import EPOCH, FLEET, HUB, UNIT, Make, Unit, event, ready, until
 from servers import Influx, Mosquitto, free_port
 
+from collector import subscriber
 from collector.service import Collector
 from collector.store.base import Tally
 from firmware_cfg.endpoint import MqttEndpoint, parse_mqtt_url
@@ -82,11 +83,18 @@ def test_a_broker_that_refuses_is_named_once(tmp_path: Path, caplog: pytest.LogC
     assert len([record for record in caplog.records if record.name == "foyer.collector"]) == 1
 
 
-def test_a_broker_that_restarts_is_found_again(mosquitto: Mosquitto, make: Make) -> None:
+def test_a_broker_that_restarts_is_found_again(
+    mosquitto: Mosquitto, make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber, "_STEADY_S", 0.0)  # as if it had been there for long
     collector = ready(make())
     with Unit(mosquitto) as unit:
         mosquitto.stop()
         until(lambda: "broker" in collector.condition().reasons, "loss seen")
+        assert (
+            f"lost the broker at {mosquitto.url}: the line broke; trying again, nothing is lost meanwhile"
+            in caplog.messages
+        )
         mosquitto.start()
         ready(collector)
         until(lambda: unit.publish("events", "{}", wait=False) is None and collector.ledger.dead_counts(), "message")
