@@ -199,6 +199,9 @@ def reconcile_unit(
         raise
     except ValueError as error:
         raise ConfigError(f"--start, --end: {error}") from error
+    if not days:
+        print(f"nothing to compare: no health report of {unit} in that time", file=sys.stderr)
+        return
     print(f"{'day':<10}  {'sensor':<20} {'unit in':>8} {'out':>6} {'store in':>9} {'out':>6} {'missing':>8}  notes")
     for day in days:
         notes = [f"{day.compared_minutes:.0f} minutes"]

@@ -129,3 +129,7 @@ def test_the_api_and_the_command_tell_it(mosquitto: Mosquitto, tmp_path: Path) -
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[1].split() == ["2026-09-21", "beams", "2", "0", "0", "0", "2", "1", "minutes"]
+    command[-4:] = ["--start", "2026-08-01", "--end", "2026-08-02"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"nothing to compare: no health report of {UNIT} in that time\n"
