@@ -24,7 +24,7 @@ from collector.restoring import recheck_if_changed
 from collector.roller import Roller
 from collector.store import open_store
 from collector.store.base import Store, StoreUnavailable
-from collector.subscriber import Delivery, Subscriber
+from collector.subscriber import FURTHER_EXPIRY_S, SESSION_EXPIRY_S, Delivery, Subscriber
 from firmware_cfg.endpoint import MqttEndpoint
 from firmware_cfg.load import Fleet
 from firmware_cfg.lock import locked
@@ -81,7 +81,8 @@ class Collector:
 
     Raises FoyerError where store or state folder cannot be used, or another collector has that folder; an unreachable
     broker or server is waited for.
-    `watch`: also follow what other collectors of the same broker take, for the live view. `receivers`: who gets alerts.
+    `watch`: also follow what other collectors of the same broker take, for the live view; one that does not is taken to
+    be one of several. `receivers`: who gets alerts.
     `roll_up`: also keep the store's rollups, for all collectors that write into it.
     """
 
@@ -128,7 +129,13 @@ class Collector:
         )
         filters = [(SHARED_EVENTS, 1), (SHARED_HEALTH, 1), (STATE, 1), (REPLY, 1)]
         self._subscriber = Subscriber(
-            endpoint, name, filters, self._pipeline, durable=True, say=self._voices["broker"].say
+            endpoint,
+            name,
+            filters,
+            self._pipeline,
+            durable=True,
+            say=self._voices["broker"].say,
+            expiry_s=SESSION_EXPIRY_S if watch else FURTHER_EXPIRY_S,
         )
         self._watch: Subscriber | None = None
         self._roller = Roller(self.store, fleet, self._voices["rollups"].say) if roll_up else None

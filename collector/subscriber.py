@@ -30,7 +30,12 @@ from firmware_cfg.endpoint import MqttEndpoint
 KEEPALIVE_S = 30
 CONNECT_TIMEOUT_S = 5.0
 SESSION_EXPIRY_S = 300
-"""After a crash. A session that nobody comes back to still gets its share of what units send."""
+"""After a crash. A session that nobody comes back to still gets its share of what units send.
+
+So of several collectors those that only take a share wait for `FURTHER_EXPIRY_S`: then the others have it. Who may be
+alone has nobody to leave it to, and after minutes away is sooner done with what waited than with what comes again.
+"""
+FURTHER_EXPIRY_S = 60
 RECEIVE_MAX = 1000
 ANSWERS_QUEUED_MAX = 10_000
 _READ_BURST = 250
@@ -123,8 +128,8 @@ class _Client(Client):
 class Subscriber:
     """Keeps one MQTT 5 connection up for ever and hands what arrives to a handler.
 
-    `durable` asks for a session that outlives a lost connection by `SESSION_EXPIRY_S`, with manual acknowledgement;
-    else the session is clean.
+    `durable` asks for a session that outlives a lost connection by `expiry_s`, with manual acknowledgement; else the
+    session is clean.
     `say` is told in a sentence when the broker cannot be reached and when it can again; "" means that all is well.
     """
 
@@ -138,6 +143,7 @@ class Subscriber:
         durable: bool,
         say: Callable[[str], None],
         receive_max: int = RECEIVE_MAX,
+        expiry_s: int = SESSION_EXPIRY_S,
     ) -> None:
         self._endpoint = endpoint
         self._name = client_id
@@ -146,6 +152,7 @@ class Subscriber:
         self._durable = durable
         self._say = say
         self._receive_max = receive_max
+        self._expiry_s = expiry_s
         self._connection = 0
         self._lost_connection = 0
         self._ready = False
@@ -258,7 +265,7 @@ class Subscriber:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho left it so
         properties.ReceiveMaximum = self._receive_max
         if self._durable:
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+            properties.SessionExpiryInterval = self._expiry_s
         self._connection += 1
         self._client.forget()
         try:

@@ -1,14 +1,15 @@
 """Two collectors on one broker beside one: what an event costs each, and what is lost where one of them is killed.
 
-    python tests/benchmarks/bench_pair.py [--rate 1000] [--seconds 20] [--rounds 3] [--hubs 48] [--for-good]
+    python tests/benchmarks/bench_pair.py [--rate 1000] [--seconds 20] [--rounds 3] [--hubs 48] [--for-good] [--away S]
 
 Units of 48 hubs send passages, one a message at QoS 1, to Mosquitto, whose collectors share them and write into one
 InfluxDB 1.x. One collector takes half the rate; two take all of it, so that each has as much to do: the one serves the
 pages (it watches everything and keeps the rollups), the other has `--no-watch --no-roll-up`. What one costs with the
 other's options is told too, since that is what each further one adds. Costs are processor time an event, of the
 collectors' processes alone. Then one of two is killed (-9) in the middle and comes back after five seconds, as systemd
-would have it, or not at all (`--for-good`: the broker then keeps its share for five minutes). What no collector said it
-stored the units send again, as they do; each event has to be there once, else the exit code is 1.
+would have it, or not at all (`--for-good`: the broker then keeps its share for a minute). With `--away` a lone one is
+killed and comes back after so many seconds. What no collector said it stored the units send again, as they do; each
+event has to be there once, else the exit code is 1.
 """
 
 from __future__ import annotations
@@ -149,6 +150,22 @@ def killed(folder: Path, options: argparse.Namespace) -> int:
     return wrong
 
 
+def away(folder: Path, options: argparse.Namespace) -> int:
+    """How many events are lost or there twice, where the only collector was."""
+    with Fleet(folder, options.hubs, [PAGES]) as fleet:
+        fleet.town.run(options.rate, WARM_S)
+        fleet.collectors[0].kill()
+        fleet.town.run(options.rate, options.away)
+        fleet.collectors[0].start()
+        began_s = time.monotonic()
+        fleet.town.run(options.rate, WARM_S)
+        fleet.settle()
+        late_s, wrong = time.monotonic() - began_s, fleet.wrong()
+        print(f"a lone one killed for {options.away:.0f} s: {fleet.town.sent} events, {fleet.town.resent} sent again")
+        print(f"{wrong} lost or there twice; all there {late_s:.0f} s after it was started again")
+    return wrong
+
+
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rate", type=float, default=1000.0, help="events a second, of two collectors together")
@@ -156,6 +173,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--rounds", type=int, default=3, help="the middle one counts; 0: only the kill")
     parser.add_argument("--hubs", type=int, default=48)
     parser.add_argument("--for-good", action="store_true", help="the one that is killed does not come back")
+    parser.add_argument("--away", type=float, default=0.0, help="a lone one is killed for so many seconds, too")
     options = parser.parse_args(arguments)
     runs = {
         "one with the pages": ([PAGES], options.rate / 2),
@@ -175,6 +193,10 @@ def main(arguments: list[str]) -> int:
         folder = Path(name) / "killed"
         folder.mkdir()
         wrong = killed(folder, options)
+        if options.away:
+            folder = Path(name) / "away"
+            folder.mkdir()
+            wrong += away(folder, options)
     us = {what: statistics.median(each) for what, each in found.items() if each}
     for what, one in (("two, one with the pages", "one with the pages"), ("two without", "one without")):
         if what not in us:  # no rounds were asked for

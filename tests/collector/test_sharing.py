@@ -43,6 +43,24 @@ def test_a_collector_that_stops_for_good_gives_up_its_share_at_once(mosquitto: M
         assert two.events_stored >= 40
 
 
+@pytest.mark.parametrize(("watch", "expiry_s"), [(True, 300), (False, 60)])
+def test_the_share_of_one_that_crashed_waits_long_only_where_it_may_be_alone(
+    tmp_path: Path, watch: bool, expiry_s: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        endpoint = MqttEndpoint("127.0.0.1", broker.getsockname()[1])
+        collector = Collector(FLEET, endpoint, f"sqlite:{tmp_path}/store.db", tmp_path, client_id="one", watch=watch)
+        collector.start()
+        connects = []
+        for _ in range(1 + watch):  # the one that watches has no session
+            line, _ = broker.accept()
+            with line:
+                connects.append(line.recv(4096))
+        session_expiry = b"\x11" + expiry_s.to_bytes(4)
+        assert sum(session_expiry in connect for connect in connects) == 1
+        collector.close()
+
+
 def test_a_second_collector_on_one_state_folder_is_refused(make: Make) -> None:
     make()
     with pytest.raises(FolderError, match="state: another process is using it; each needs a folder of its own"):
