@@ -20,8 +20,8 @@ class OutboxReport(BaseModel):
     """How complete one outbox of a unit is: its events are numbered from 1, and `highest` was the last.
 
     `missing` numbers have not come, those of `holes`; `lost` never will, those of `gone`, as the unit said. Of both the
-    lowest ranges are shown, as [first, last]. After the store was put back `highest` may be one more than there was,
-    until the unit's next event. `holes_forgotten`: so many holes that they are not followed any more.
+    lowest ranges are shown, as [first, last]. `holes_forgotten`: so many holes
+    that they are not followed any more.
     """
 
     epoch: str

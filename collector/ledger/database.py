@@ -37,6 +37,10 @@ STEPS = (
         """CREATE TRIGGER correction_undeleted BEFORE DELETE ON correction
             BEGIN SELECT raise(ABORT, 'a correction is never deleted'); END""",
     ),
+    (
+        """CREATE TABLE awaited (unit TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
+            PRIMARY KEY (unit, epoch)) WITHOUT ROWID""",
+    ),
 )
 """What makes each schema out of the one before; the first out of nothing. Never edited, only added to."""
 SCHEMA = len(STEPS)

@@ -40,6 +40,7 @@ class Outboxes:
         self._done: dict[tuple[str, str], RangeSet] = {}
         with database.reading() as db:
             self._lossy = {(unit, epoch) for unit, epoch in db.execute("SELECT unit, epoch FROM lost")}
+            self._awaiting = {(unit, epoch) for unit, epoch in db.execute("SELECT unit, epoch FROM awaited")}
 
     def forget_cached(self) -> None:
         """They ran ahead of what is on disk."""
@@ -52,6 +53,9 @@ class Outboxes:
             outbox = self._of(db, unit, epoch)
             if outbox.add(first, last):
                 touched[unit, epoch] = outbox
+            if (unit, epoch) in self._awaiting:
+                sql = "DELETE FROM awaited WHERE unit = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+                db.execute(sql, (unit, epoch, first, last))
             if (unit, epoch) in self._lossy:
                 lost = _lost(db, unit, epoch)
                 if lost.remove(first, last):
@@ -88,18 +92,19 @@ class Outboxes:
             self._lossy.add((unit, epoch))
 
     def claimed(self, unit: str, epoch: str) -> list[Range]:
-        """What is done and not lost for good."""
+        """What is done and neither lost for good nor only awaited."""
         with self._database.reading() as db:
             done = RangeSet(self._of(db, unit, epoch))
-            for first, last in _lost(db, unit, epoch):
+            awaited = _awaited(db, unit, epoch)
+            for first, last in (*_lost(db, unit, epoch), *([(awaited, awaited)] if awaited else ())):
                 done.remove(first, last)
         return list(done)
 
     def take_back(self, unit: str, epoch: str, ranges: Iterable[Range]) -> None:
         """These are not done after all.
 
-        Where the highest is among them the number after it counts as done: else what is missing at the end would be
-        no hole until the unit's next event, which comes anyway.
+        Where the highest is among them the number after it is awaited, and counts as done: else what is missing at the
+        end would be no hole until the unit's next event. That one comes anyway.
         """
         with self._database.writing(self.forget_cached) as db:
             done = self._of(db, unit, epoch)
@@ -108,6 +113,8 @@ class Outboxes:
                 done.remove(first, last)
             if highest not in done:
                 done.add(highest + 1)
+                db.execute("INSERT OR REPLACE INTO awaited VALUES (?, ?, ?)", (unit, epoch, highest + 1))
+                self._awaiting.add((unit, epoch))
             self._put(db, {(unit, epoch): done})
 
     def has_losses(self, unit: str, epoch: str) -> bool:
@@ -142,11 +149,12 @@ class Outboxes:
             for epoch in epochs:
                 done = self._of(db, unit, epoch)
                 holes, lost = done.holes(), _lost(db, unit, epoch)
+                highest = max((last for _, last in done), default=0)
                 states.append(
                     OutboxState(
                         unit=unit,
                         epoch=epoch,
-                        highest=max((last for _, last in done), default=0),
+                        highest=highest - (highest == _awaited(db, unit, epoch)),
                         missing=sum(last - first + 1 for first, last in holes),
                         lost=len(lost),
                         holes=tuple(holes[:ranges_max]),
@@ -160,6 +168,11 @@ class Outboxes:
 def _lost(db: sqlite3.Connection, unit: str, epoch: str) -> RangeSet:
     row = db.execute("SELECT ranges FROM lost WHERE unit = ? AND epoch = ?", (unit, epoch)).fetchone()
     return RangeSet(json.loads(row[0]) if row else ())
+
+
+def _awaited(db: sqlite3.Connection, unit: str, epoch: str) -> int | None:
+    row = db.execute("SELECT seq FROM awaited WHERE unit = ? AND epoch = ?", (unit, epoch)).fetchone()
+    return int(row[0]) if row else None
 
 
 def _put_lost(db: sqlite3.Connection, unit: str, epoch: str, lost: RangeSet) -> None:

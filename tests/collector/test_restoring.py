@@ -14,7 +14,7 @@ from collector_rig import EPOCH, UNIT, Make, Unit, event, ready, until
 from collector_samples import parcel, passage
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from servers import Mosquitto
+from servers import Influx, Mosquitto
 
 from collector import holes
 from collector.corrections import Correction
@@ -60,6 +60,21 @@ def test_what_the_store_lacks_is_no_longer_done_and_nothing_else(
         assert lacking <= numbers(ledger.done("door", EPOCH).holes()), "all of it is a hole, also at the end"
         with closing(Ledger(Path(folder))) as again:
             assert numbers(again.done("door", EPOCH)) == left
+            assert recheck(again, store) == {}, "what is only awaited is not missing"
+            if done:
+                assert again.outboxes.of_unit("door")[0].highest == highest
+            again.record(2, done=[("door", EPOCH, highest + 1, highest + 1)])
+            came = {} if highest + 1 in stored else {("door", EPOCH): 1}
+            assert recheck(again, store) == came, "it came, and is held against the store as any other"
+
+
+def test_influxdb_is_looked_at_likewise(influx: Influx, tmp_path: Path) -> None:
+    with closing(open_store(f"influxdb+{influx.url}/foyer")) as store, closing(Ledger(tmp_path)) as ledger:
+        store.write([parcel(*(passage(seq) for seq in (*range(1, 41), 43, *range(60, 80))))])
+        ledger.record(1, done=[("door", EPOCH, 1, 50), ("door", EPOCH, 58, 90), ("other", EPOCH, 1, 3)])
+        assert recheck(ledger, store) == {("door", EPOCH): 2 + 7 + 2 + 11, ("other", EPOCH): 3}
+        assert ledger.done("door", EPOCH).holes() == [(41, 42), (44, 59), (80, 90)]
+        assert recheck(ledger, store) == {}
 
 
 def held(store: Store) -> int:
