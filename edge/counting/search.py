@@ -62,7 +62,7 @@ _ABREAST_M_MAX = 3.0  # a companion so far off adds nothing to a score
 # its share of those alone), and of the gap and the lag of what is linked.
 _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST = 1.6, 3.3, 11.0, 80.0
 _MARGIN = 1.01
-_HOPE = 1e-4  # of the best that explains as much: who is behind by more hardly ever catches up
+_HOPE = 1e-5  # of the best that explains as much: who is further behind hardly ever catches up
 _ARM_LAG_SD = 0.25
 _PIECE_LAG_SD = 0.035
 _CHAIR_M = 0.5
@@ -125,7 +125,8 @@ class Search(Places):
             self._expand(ROOT, 0, came >= 0)
         for edge in range(1, scene.edges):
             for place in range(FIRST + edge * KEPT, FIRST + edge * KEPT + self.kept[edge]):
-                self._expand(place, edge, False)
+                if self.score[place] >= _HOPE * self.best[edge]:
+                    self._expand(place, edge, False)
         self.rank_found()
 
     def _bound(self, body: int) -> None:
@@ -166,6 +167,8 @@ class Search(Places):
         inward = self.inward[parent] + (1 if direction > 0 else 0)
         outward = self.outward[parent] + (1 if direction < 0 else 0)
         score = self.score[parent] * self.bodies.gain[body]
+        if self._hopeless(score):
+            return
         place = self.place(parent, body, score, inward, outward, self.loose_parts[parent])
         if place >= 0:
             self.kind[place] = kind
