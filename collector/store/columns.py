@@ -92,6 +92,17 @@ _OF_SENSOR = attrgetter(*(column.attribute for column in _SENSOR_FIELDS))
 _NO_UNIT = (None,) * len(_HEALTH_FIELDS)
 _NO_SENSOR = (None,) * len(_SENSOR_FIELDS)
 
+PLACE = ("sensor", "hub", "entrance", "room")
+
+Alike = tuple[Any, ...]
+"""The values of PLACE, then those of the columns that are words."""
+WORDS = {kind: tuple(column for column in COLUMNS[kind] if column.type == "word") for kind in KINDS}
+OTHERS = {kind: tuple(column for column in COLUMNS[kind] if column.type != "word") for kind in KINDS}
+ALIKE: dict[Kind, Callable[[dict[str, Any]], Alike]] = {
+    kind: itemgetter(*PLACE, *(column.attribute for column in WORDS[kind])) for kind in KINDS
+}
+"""From what an event says to what thousands of events say alike, so that it is looked up at once."""
+
 UNIT_ROW = "unit"
 """The `sensor` of the health row that is about the unit itself; its `ok` is empty."""
 
@@ -101,9 +112,3 @@ def health_rows(report: Health) -> list[tuple[str, tuple[Any, ...]]]:
     rows: list[tuple[str, tuple[Any, ...]]] = [(UNIT_ROW, _OF_UNIT(report) + _NO_SENSOR)]
     rows += [(name, _NO_UNIT + _OF_SENSOR(sensor)) for name, sensor in report.sensors.items()]
     return rows
-
-
-def getter(kind: Kind) -> Callable[[Event], tuple[Any, ...]]:
-    """From an event to the values of its columns, in their order."""
-    take = itemgetter(*(column.attribute for column in COLUMNS[kind]))
-    return lambda event: take(event.__dict__)  # in half the time of as many attributes

@@ -34,13 +34,10 @@ from collector.store.base import (
     Touched,
     minutes_between,
 )
-from collector.store.columns import HEALTH_COLUMNS, health_rows
+from collector.store.columns import ALIKE, HEALTH_COLUMNS, PLACE, Alike, health_rows
 from collector.store.embedded_rows import (
-    ALIKE,
     INSERT_HEALTH,
-    PLACE,
     REST,
-    Alike,
     coded,
     inserts,
     read_back,

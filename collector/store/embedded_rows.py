@@ -8,25 +8,17 @@ from operator import itemgetter
 from typing import Any
 
 from collector.store.base import Stored
-from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, Column
+from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, OTHERS, PLACE, WORDS, Alike, Column
 from firmware_cfg.wire import KINDS, Event, Kind
 
 _ROWS_AT_ONCE = (1000, 100, 10, 1)
 """In one statement: while SQLite works on it Python's other threads go on, and do not let it back soon."""
-PLACE = ("sensor", "hub", "entrance", "room")
-
-Alike = tuple[Any, ...]
-"""The values of PLACE, then those of the columns that are words."""
-
-
-def _words(kind: Kind) -> list[Column]:
-    return [column for column in COLUMNS[kind] if column.type == "word"]
 
 
 def _names(kind: Kind) -> list[str]:
     """A row's columns in the order in which they are written: series, outbox and words, then what REST gives."""
-    rest = [column.name for column in COLUMNS[kind] if column.type != "word"]
-    return ["series", "epoch_id", *(column.name for column in _words(kind)), "t_ns", "seq", *rest]
+    words, rest = ([column.name for column in columns[kind]] for columns in (WORDS, OTHERS))
+    return ["series", "epoch_id", *words, "t_ns", "seq", *rest]
 
 
 def _values_sql(names: Sequence[str], rows: int = 1) -> str:
@@ -77,9 +69,8 @@ def word_numbers(alike: Alike, words: Mapping[str, int]) -> tuple[int | None, ..
 
 
 def _rest(kind: Kind) -> Callable[[dict[str, Any]], Sequence[Any]]:
-    others = [column for column in COLUMNS[kind] if column.type != "word"]
-    take = itemgetter("t_ns", "seq", *(column.attribute for column in others))
-    texts = [index for index, column in enumerate(others, 2) if column.type == "json"]
+    take = itemgetter("t_ns", "seq", *(column.attribute for column in OTHERS[kind]))
+    texts = [index for index, column in enumerate(OTHERS[kind], 2) if column.type == "json"]
 
     def take_and_write(said: dict[str, Any]) -> Sequence[Any]:
         row = list(take(said))
@@ -90,10 +81,6 @@ def _rest(kind: Kind) -> Callable[[dict[str, Any]], Sequence[Any]]:
     return take_and_write if texts else take
 
 
-ALIKE: dict[Kind, Callable[[dict[str, Any]], Alike]] = {
-    kind: itemgetter(*PLACE, *(column.attribute for column in _words(kind))) for kind in KINDS
-}
-"""From what an event says to what thousands of events say alike, so that it is looked up at once."""
 REST = {kind: _rest(kind) for kind in KINDS}
 """From what an event says to the rest of its row: the time first."""
 

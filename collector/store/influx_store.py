@@ -31,10 +31,10 @@ from collector.store.base import (
     Touched,
     minutes_between,
 )
-from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, getter, health_rows
+from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, UNIT_ROW, Column, health_rows
 from collector.store.influx import InfluxServer
 from collector.store.influx_marks import Marks
-from collector.store.lines import Measurement, literal
+from collector.store.lines import Measurement, event_lines, literal
 from firmware_cfg.wire import KINDS, Health, Kind
 
 _LOOK_AHEAD_NS = 24 * 3600 * 1_000_000_000
@@ -55,7 +55,7 @@ class InfluxStore(Store):
         self._marks = Marks(server)
 
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
-        lines = [line for parcel in parcels for line in _event_lines(parcel)]
+        lines = [line for parcel in parcels for line in event_lines(parcel)]
         events = len(lines)
         owners = [report for report in reports for _row in health_rows(report)]
         rows = [
@@ -236,19 +236,7 @@ class InfluxStore(Store):
         self._server.close()
 
 
-_GETTERS = {kind: getter(kind) for kind in KINDS}
-_MEASUREMENTS = {kind: Measurement(kind, COLUMNS[kind]) for kind in KINDS}
 _HEALTH = Measurement("health", HEALTH_COLUMNS)
-
-
-def _event_lines(parcel: Parcel) -> Iterator[str]:
-    unit, epoch = parcel.unit, parcel.epoch
-    for event in parcel.events:
-        kind = event.kind
-        measurement = _MEASUREMENTS[kind]
-        head = measurement.head((event.entrance, event.hub, event.room, event.sensor, unit))
-        fields = measurement.fields(_GETTERS[kind](event))
-        yield f'{head} {fields},epoch="{epoch}",seq={event.seq}i {event.t_ns}'
 
 
 def _health_line(row: HealthRow) -> str:
