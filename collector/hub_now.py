@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
+from itertools import groupby, repeat
+from operator import attrgetter, itemgetter
 
 from collector.analysis.amend import Amended
 from collector.analysis.buckets import local_day
@@ -14,15 +14,19 @@ from collector.answers import LastPassage, Live
 from collector.inside_now import InsideNow
 from collector.premises import Premises
 from collector.recent import Key, key_of
+from collector.run_counts import RunCounts
 from collector.store.base import Coverage, Stored
+from collector.store.runs import passages
 from collector.today import Today
 from collector.unit_now import UnitNow
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import to_rfc3339
-from firmware_cfg.wire import Audit, Cabinet, Counter, Event, Fault, Health, Passage, Room
+from firmware_cfg.wire import Audit, Cabinet, Counter, Direction, Event, Fault, Health, Passage, PassageRun, Room
 
 LAST_PASSAGES = 20
-_T_NS = attrgetter("t_ns")
+_T_NS = itemgetter(0)
+_Seen = tuple[int, Direction, int, str | None, str]
+"""Of a passage: when, which way, persons, entrance, sensor."""
 _OUTBOX = attrgetter("unit", "epoch")
 
 
@@ -40,8 +44,8 @@ class HubNow:
         self._units = units
         self.inside = InsideNow(hub, units)
         self._premises = Premises(hub)
-        self._last: list[Passage] = []
-        self._shown: dict[int, tuple[Passage, LastPassage]] = {}  # those by identity: each is shown many times
+        self._last: list[_Seen] = []
+        self._shown: dict[int, tuple[_Seen, LastPassage]] = {}  # those by identity: each is shown many times
         self._entrances = {
             (stay.id, sensor.name): sensor.entrance
             for stay in hub.units
@@ -66,8 +70,26 @@ class HubNow:
                 self.dirty = self._other(unit, key_of(epoch, event), event) or self.dirty
         if counted:
             news = self.today.take(unit, epoch, counted)
-            self._remember([event for event in news if isinstance(event, Passage) and event.role == "counting"])
+            self._remember(
+                [
+                    (event.t_ns, event.direction, event.persons, event.entrance, event.sensor)
+                    for event in news
+                    if isinstance(event, Passage) and event.role == "counting"
+                ]
+            )
             self.dirty = self.inside.take(epoch, counted) or bool(news) or self.dirty
+
+    def take_run(self, unit: str, epoch: str, run: PassageRun) -> None:
+        """The same of passages in columns."""
+        counts = RunCounts.of(run)
+        news = None if counts is None else self.today.take_run(unit, epoch, counts)
+        if counts is None or news is None:
+            self.take(unit, epoch, passages(run))
+            return
+        if news and run.role == "counting":
+            columns = (column[-LAST_PASSAGES:] for column in (run.t_ns, run.direction, counts.persons))
+            self._remember(list(zip(*columns, repeat(run.entrance), repeat(run.sensor), strict=False)))
+        self.dirty = self.inside.take_run(epoch, counts) or news or self.dirty
 
     def _other(self, unit: str, key: Key, event: Room | Cabinet | Fault | Audit) -> bool:
         """True where it is news."""
@@ -80,9 +102,9 @@ class HubNow:
                 return self._units[unit].fault(key, event)
         return False
 
-    def _remember(self, passages: list[Passage]) -> None:
-        if passages:
-            self._last = sorted([*self._last, *passages], key=_T_NS)[-LAST_PASSAGES:]
+    def _remember(self, seen: list[_Seen]) -> None:
+        if seen:
+            self._last = sorted([*self._last, *seen], key=_T_NS)[-LAST_PASSAGES:]
 
     def report(self, report: Health) -> None:
         """How the sensors at its entrances do. Only today's reports tell whether they watched today."""
@@ -125,9 +147,7 @@ class HubNow:
 
     def _last_passages(self) -> list[LastPassage]:
         known = self._shown
-        self._shown = {
-            id(passage): known.get(id(passage)) or (passage, _last_passage(passage)) for passage in self._last
-        }
+        self._shown = {id(seen): known.get(id(seen)) or (seen, _last_passage(seen)) for seen in self._last}
         return [shown for _, shown in reversed(self._shown.values())]
 
     def _room_trouble(self, now_ns: int, unit: str, sensor: str) -> str | None:
@@ -141,11 +161,6 @@ class HubNow:
         return known.away(now_ns) or ("its sensor is not available" if known.unavailable(sensor) else None)
 
 
-def _last_passage(passage: Passage) -> LastPassage:
-    return LastPassage(
-        t=to_rfc3339(passage.t_ns),
-        direction=passage.direction,
-        persons=passage.persons,
-        entrance=passage.entrance,
-        sensor=passage.sensor,
-    )
+def _last_passage(seen: _Seen) -> LastPassage:
+    t_ns, direction, persons, entrance, sensor = seen
+    return LastPassage(t=to_rfc3339(t_ns), direction=direction, persons=persons, entrance=entrance, sensor=sensor)

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from collector.store.base import SEQ_MAX, Parcel
-from firmware_cfg.load import Fleet, explain
+from collector.parsing import Bad, event_of, events_of, message_of, named_in, numbers_in, value_of
+from collector.store.base import Parcel
+from collector.store.runs import passages, spread
+from firmware_cfg.load import Fleet
 from firmware_cfg.times import NS_PER_S, to_rfc3339
 from firmware_cfg.wire import (
     BATCH_BYTES_MAX,
-    BATCH_EVENTS_MAX,
-    KINDS,
     Address,
     Counter,
     Event,
     EventBatch,
     Health,
     Passage,
+    PassageRun,
     RawBatch,
     Reply,
     Role,
     State,
     WireModel,
-    event_adapter,
     parse_topic,
 )
 
 EARLIEST_NS = 1_577_836_800 * NS_PER_S  # 2020-01-01: no unit is older
 AHEAD_NS_MAX = 3600 * NS_PER_S
-PARSED_BYTES_MAX = 1024 * 1024  # an oversized batch is still read for its sequence numbers, up to here
-REASON_CHARS_MAX = 300
 
 _COUNTED = (Passage, Counter)
 _COUNTED_KINDS = frozenset(("passage", "counter"))
 
 _GIVEN = {"role"}
 """In place of each event's own set of the fields that were given, which takes as much memory as the event."""
-
-_M = TypeVar("_M", bound=WireModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +88,6 @@ class _Place:
     roles: Mapping[str, Role]
 
 
-class _Bad(Exception):  # noqa: N818 - leaves this module only as a DeadLetter
-    def __init__(self, code: str, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-
-
 class Ingest:
     """The judge. Its only state is each unit's last birth, by which stale wills are known."""
 
@@ -111,7 +101,7 @@ class Ingest:
         address = parse_topic(topic)
         try:
             return self._judge(address, payload, now_ns, retained=retained)
-        except _Bad as bad:
+        except Bad as bad:
             return _whole(topic, address, payload, bad)
 
     def judge_again(self, letter: DeadLetter, now_ns: int) -> Verdict:
@@ -124,25 +114,25 @@ class Ingest:
             return self.judge(letter.topic, letter.payload, now_ns)
         try:
             self._check_known(address)
-            raw = _json(letter.payload)
-            if not isinstance(raw, dict) or not isinstance(raw.get("events"), list) or not raw["events"]:
+            raw = value_of(letter.payload)
+            if not isinstance(raw, dict) or not any(_is_filled_list(raw.get(key)) for key in ("events", "runs")):
                 if letter.epoch is None:
                     return self.judge(letter.topic, letter.payload, now_ns)
                 return self._sort(address, letter.epoch, [raw], now_ns)
-            head = _parsed(RawBatch, to_json({**raw, "events": raw["events"][:1]}))
-            _check_unit(address, head.unit)
-            return self._sort(address, head.epoch, raw["events"], now_ns)
-        except _Bad as bad:
+            batch = message_of(RawBatch, letter.payload)
+            _check_unit(address, batch.unit)
+            return self._sort(address, batch.epoch, [*batch.events, *spread(batch.runs)], now_ns)
+        except Bad as bad:
             return _whole(letter.topic, address, letter.payload, bad)
 
     def _judge(self, address: Address | None, payload: bytes, now_ns: int, *, retained: bool) -> Verdict:
         if address is None:
-            raise _Bad("topic", "topic is not one of foyer/v1/{hub}/{unit}/{channel}")
+            raise Bad("topic", "topic is not one of foyer/v1/{hub}/{unit}/{channel}")
         self._check_known(address)
         if retained and address.channel != "state":
-            raise _Bad("retained", f"{address.channel} messages must not be retained; clear the topic")
+            raise Bad("retained", f"{address.channel} messages must not be retained; clear the topic")
         if len(payload) > BATCH_BYTES_MAX:
-            raise _Bad("too_large", f"message of {len(payload)} bytes; at most {BATCH_BYTES_MAX} are allowed")
+            raise Bad("too_large", f"message of {len(payload)} bytes; at most {BATCH_BYTES_MAX} are allowed")
         if address.channel == "events":
             return self._events(address, payload, now_ns)
         if address.channel == "health":
@@ -150,14 +140,14 @@ class Ingest:
         if address.channel == "state":
             return self._state(address, payload)
         if address.channel == "reply":
-            return Verdict(address=address, reply=_parsed(Reply, payload))
-        raise _Bad("channel", f"{address.channel!r} is not a channel that units send to the collector on")
+            return Verdict(address=address, reply=message_of(Reply, payload))
+        raise Bad("channel", f"{address.channel!r} is not a channel that units send to the collector on")
 
     def _check_known(self, address: Address) -> None:
         if address.hub not in self._hubs:
-            raise _Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
+            raise Bad("unknown_hub", f"topic: hub {address.hub!r} is not in the registry")
         if address.unit not in self._places:
-            raise _Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
+            raise Bad("unknown_unit", f"topic: unit {address.unit!r} is not in the registry")
 
     def _events(self, address: Address, payload: bytes, now_ns: int) -> Verdict:
         try:
@@ -165,36 +155,20 @@ class Ingest:
         except ValidationError:
             return self._one_by_one(address, payload, now_ns)
         _check_unit(address, batch.unit)
-        place = self._current(address.unit, batch.events[0].t_ns)
-        events = batch.events
-        if place is not None:
-            low = max(place.since_ns, EARLIEST_NS)
-            high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
-            hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
+        events, runs = batch.events, batch.runs
+        place = self._current(address.unit, events[0].t_ns if events else runs[0].t_ns[0])
+        if place is not None and _fit(place, events, now_ns) and _runs_fit(place, runs, now_ns):
             for event in events:
-                said = event.__dict__  # read in half the time of as many attributes
-                if (
-                    not low <= said["t_ns"] <= high
-                    or said["hub"] != hub
-                    or said["entrance"] not in entrances
-                    or said["room"] not in rooms
-                    or (said["kind"] in _COUNTED_KINDS and (said["sensor"] not in roles or not _says_role(event)))
-                ):
-                    break
-            else:
-                for event in events:
-                    object.__setattr__(event, "__pydantic_fields_set__", _GIVEN)
-                return Verdict(address=address, parcel=Parcel(batch.unit, batch.epoch, events))
-        return self._sort(address, batch.epoch, events, now_ns)
+                object.__setattr__(event, "__pydantic_fields_set__", _GIVEN)
+            return Verdict(address=address, parcel=Parcel(batch.unit, batch.epoch, events, runs))
+        return self._sort(address, batch.epoch, [*events, *(each for run in runs for each in passages(run))], now_ns)
 
     def _one_by_one(self, address: Address, payload: bytes, now_ns: int) -> Verdict:
         """The slow path: a batch of which something is wrong."""
-        try:
-            batch = RawBatch.model_validate_json(payload)
-        except ValidationError as error:
-            raise _why(error, payload) from error
+        batch = message_of(RawBatch, payload)
+        events = events_of(batch)
         _check_unit(address, batch.unit)
-        return self._sort(address, batch.epoch, batch.events, now_ns)
+        return self._sort(address, batch.epoch, events, now_ns)
 
     def _sort(self, address: Address, epoch: str, events: Iterable[Any], now_ns: int) -> Verdict:
         """Judge each event, given as a model or as plain JSON values."""
@@ -202,12 +176,11 @@ class Ingest:
         dead: list[DeadLetter] = []
         for raw in events:
             try:
-                event = raw if isinstance(raw, WireModel) else _validated(raw)
+                event = raw if isinstance(raw, WireModel) else event_of(raw)
                 good.append(self._placed(address.unit, cast("Event", event), now_ns))
-            except _Bad as bad:
+            except Bad as bad:
                 text = to_json(raw, by_alias=True, exclude_none=isinstance(raw, WireModel))
-                seq = raw.seq if isinstance(raw, WireModel) else _seq(raw)  # type: ignore[attr-defined]  # events have one
-                seqs = () if seq is None else (seq,)
+                seqs = (raw.seq,) if isinstance(raw, WireModel) else numbers_in(raw)  # type: ignore[attr-defined]  # events have one
                 dead.append(DeadLetter(address.topic, text, bad.code, bad.reason, address.unit, epoch, seqs))
         parcel = Parcel(address.unit, epoch, good) if good else None
         return Verdict(address=address, parcel=parcel, dead=tuple(dead))
@@ -217,14 +190,14 @@ class Ingest:
         _check_time(event.t_ns, now_ns)
         place = self._place(unit, event.hub, event.t_ns)
         if event.entrance not in place.entrances:
-            raise _Bad("entrance", f"entrance {event.entrance!r} is not in hub {event.hub!r}")
+            raise Bad("entrance", f"entrance {event.entrance!r} is not in hub {event.hub!r}")
         if event.room not in place.rooms:
-            raise _Bad("room", f"room {event.room!r} is not in hub {event.hub!r}")
+            raise Bad("room", f"room {event.room!r} is not in hub {event.hub!r}")
         if not isinstance(event, _COUNTED):
             return event
         if event.sensor not in place.roles:
             when = to_rfc3339(event.t_ns)
-            raise _Bad(
+            raise Bad(
                 "sensor", f"sensor {event.sensor!r} is not configured at unit {unit!r} in hub {event.hub!r} at {when}"
             )
         return event if _says_role(event) else event.model_copy(update={"role": place.roles[event.sensor]})
@@ -233,14 +206,14 @@ class Ingest:
         place = self._current(unit, t_ns)
         if place is None or place.hub != hub:
             where = f"it was at {place.hub!r}" if place else "it was nowhere"
-            raise _Bad("place", f"the registry did not give {unit!r} to hub {hub!r} at {to_rfc3339(t_ns)}: {where}")
+            raise Bad("place", f"the registry did not give {unit!r} to hub {hub!r} at {to_rfc3339(t_ns)}: {where}")
         return place
 
     def _current(self, unit: str, t_ns: int) -> _Place | None:
         return next((place for place in self._places[unit] if place.since_ns <= t_ns < place.until_ns), None)
 
     def _health(self, address: Address, payload: bytes, now_ns: int) -> Verdict:
-        report = _parsed(Health, payload)
+        report = message_of(Health, payload)
         _check_unit(address, report.unit)
         if report.clock == "unsynced" and not EARLIEST_NS <= report.t_ns <= now_ns + AHEAD_NS_MAX:
             report = report.model_copy(update={"t_ns": now_ns})  # a unit without a clock is well all the same
@@ -251,7 +224,7 @@ class Ingest:
     def _state(self, address: Address, payload: bytes) -> Verdict:
         if not payload:
             return Verdict()  # a retained state was cleared
-        state = _parsed(State, payload)
+        state = message_of(State, payload)
         _check_unit(address, state.unit)
         if state.state == "online":
             self._births[state.unit] = state.session
@@ -276,6 +249,40 @@ def _places(fleet: Fleet, unit: str) -> tuple[_Place, ...]:
     return tuple(reversed(places))
 
 
+def _fit(place: _Place, events: Sequence[Event], now_ns: int) -> bool:
+    """Whether nothing is wrong with any of them."""
+    low = max(place.since_ns, EARLIEST_NS)
+    high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
+    hub, entrances, rooms, roles = place.hub, place.entrances, place.rooms, place.roles
+    for event in events:
+        said = event.__dict__  # read in half the time of as many attributes
+        if (
+            not low <= said["t_ns"] <= high
+            or said["hub"] != hub
+            or said["entrance"] not in entrances
+            or said["room"] not in rooms
+            or (said["kind"] in _COUNTED_KINDS and (said["sensor"] not in roles or not _says_role(event)))
+        ):
+            return False
+    return True
+
+
+def _runs_fit(place: _Place, runs: Sequence[PassageRun], now_ns: int) -> bool:
+    """The same of runs, without looking at each passage."""
+    low = max(place.since_ns, EARLIEST_NS)
+    high = min(place.until_ns - 1, now_ns + AHEAD_NS_MAX)
+    return all(
+        low <= min(run.t_ns)
+        and max(run.t_ns) <= high
+        and run.hub == place.hub
+        and run.entrance in place.entrances
+        and run.room in place.rooms
+        and run.sensor in place.roles
+        and _says_role(run)
+        for run in runs
+    )
+
+
 def _says_role(event: WireModel) -> bool:
     return "role" in event.__pydantic_fields_set__  # as model_fields_set, without the property: for each event
 
@@ -290,62 +297,25 @@ def _within(report: Health, since_ns: int) -> Health:
     return report.model_copy(update={"sensors": {**report.sensors, **sensors}}) if sensors else report
 
 
+def _is_filled_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
 def _check_unit(address: Address, unit: str) -> None:
     if unit != address.unit:
-        raise _Bad("wrong_unit", f"the message says unit {unit!r}, its topic {address.unit!r}")
+        raise Bad("wrong_unit", f"the message says unit {unit!r}, its topic {address.unit!r}")
 
 
 def _check_time(t_ns: int, now_ns: int) -> None:
     if t_ns < EARLIEST_NS:
-        raise _Bad("too_early", f"t_ns: {to_rfc3339(t_ns)} is before 2020; was the clock set?")
+        raise Bad("too_early", f"t_ns: {to_rfc3339(t_ns)} is before 2020; was the clock set?")
     if t_ns > now_ns + AHEAD_NS_MAX:
-        raise _Bad("too_late", f"t_ns: {to_rfc3339(t_ns)} is more than an hour ahead of {to_rfc3339(now_ns)}")
+        raise Bad("too_late", f"t_ns: {to_rfc3339(t_ns)} is more than an hour ahead of {to_rfc3339(now_ns)}")
 
 
-def _validated(raw: Any) -> Event:
-    if not isinstance(raw, dict):
-        raise _Bad("invalid", "event: is not a JSON object")
-    if "kind" not in raw:
-        raise _Bad("invalid", f"kind: is missing; known: {', '.join(KINDS)}")
-    if raw["kind"] not in KINDS:
-        raise _Bad("unknown_kind", f"kind: {raw['kind']!r:.40} is not known; known: {', '.join(KINDS)}")
-    try:
-        return event_adapter.validate_json(to_json(raw, inf_nan_mode="constants"))
-    except ValidationError as error:
-        raise _Bad("invalid", explain(error, root="event")[0][:REASON_CHARS_MAX]) from error
-
-
-def _json(payload: bytes) -> Any:
-    try:
-        return from_json(payload)
-    except ValueError as error:
-        raise _Bad("json", f"is not JSON: {error}"[:REASON_CHARS_MAX]) from error
-
-
-def _parsed(model: type[_M], payload: bytes) -> _M:
-    try:
-        return model.model_validate_json(payload)
-    except ValidationError as error:
-        raise _why(error, payload) from error
-
-
-def _why(error: ValidationError, payload: bytes) -> _Bad:
-    first = error.errors()[0]
-    if first["type"] == "json_invalid":
-        return _Bad("json", f"is not JSON: {first['msg']}"[:REASON_CHARS_MAX])
-    raw = from_json(payload)
-    if not isinstance(raw, dict):
-        return _Bad("invalid", "is not a JSON object")
-    if "v" in raw and raw["v"] != 1:
-        return _Bad("version", f"v: {raw['v']!r:.40} is not a version that this collector knows (1)")
-    if isinstance(raw.get("events"), list) and len(raw["events"]) > BATCH_EVENTS_MAX:
-        return _Bad("too_many", f"batch of {len(raw['events'])} events; at most {BATCH_EVENTS_MAX} are allowed")
-    return _Bad("invalid", explain(error, root="message")[0][:REASON_CHARS_MAX])
-
-
-def _whole(topic: str, address: Address | None, payload: bytes, bad: _Bad) -> Verdict:
+def _whole(topic: str, address: Address | None, payload: bytes, bad: Bad) -> Verdict:
     """Nothing of the message can be used; what it names is read as far as possible, so that its unit can be told."""
-    epoch, seqs = _named(payload)
+    epoch, seqs = named_in(payload)
     letter = DeadLetter(
         topic=topic,
         payload=payload,
@@ -356,25 +326,3 @@ def _whole(topic: str, address: Address | None, payload: bytes, bad: _Bad) -> Ve
         seqs=seqs,
     )
     return Verdict(address=address, dead=(letter,))
-
-
-def _named(payload: bytes) -> tuple[str | None, tuple[int, ...]]:
-    if len(payload) > PARSED_BYTES_MAX:
-        return None, ()
-    try:
-        raw = from_json(payload)
-    except ValueError:
-        return None, ()
-    if not isinstance(raw, dict):
-        return None, ()
-    epoch = raw.get("epoch")
-    if not isinstance(epoch, str) or len(epoch) != 16 or not set(epoch) <= set("0123456789abcdef"):  # noqa: PLR2004 - the wire's Epoch
-        return None, ()
-    events = raw.get("events")
-    seqs = [_seq(event) for event in events] if isinstance(events, list) else []
-    return epoch, tuple(seq for seq in seqs if seq is not None)
-
-
-def _seq(raw: Any) -> int | None:
-    seq = raw.get("seq") if isinstance(raw, dict) else None
-    return seq if isinstance(seq, int) and not isinstance(seq, bool) and 1 <= seq <= SEQ_MAX else None

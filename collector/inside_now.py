@@ -10,6 +10,7 @@ from collector.analysis.footfall import counting_sensors, split
 from collector.answers import PeopleInside
 from collector.occupancy import Move, Occupancy, Past
 from collector.occupancy.state import Plain
+from collector.run_counts import RunCounts
 from collector.store.base import QUARTER_NS, Coverage, Quarter
 from collector.unit_now import UnitNow
 from firmware_cfg.doubt import doubt
@@ -45,6 +46,14 @@ class InsideNow:
                 if door is not None and occupancy.take(_move(epoch, door, event)):
                     news = True
         return news
+
+    def take_run(self, epoch: str, counts: RunCounts) -> bool:
+        """The same of passages in columns."""
+        run = counts.run
+        door = self._doors.get(run.entrance or "")
+        if run.role != "counting" or door is None or run.t_ns[-1] < self._occupancy.since_ns:
+            return False
+        return self._occupancy.take_run(run.t_ns, intern(epoch), run.seq, door, *counts.moves())
 
     def report(self, report: Health) -> None:
         for name, sensor in report.sensors.items():

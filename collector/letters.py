@@ -86,7 +86,7 @@ def retry(
             own = [found for found in refused if _in(found, verdict.parcel, verdict.report)]
             hub = verdict.address.hub if verdict.address else ""
             rest = [*verdict.dead, *(letter_of(found, hub) for found in own)]
-            events = len(verdict.parcel.events) if verdict.parcel else 0
+            events = verdict.parcel.count if verdict.parcel else 0
             outcome.stored += events + (verdict.report is not None) - len(own)
             if len(rest) == 1 and (rest[0].code, rest[0].seqs) == (kept.letter.code, kept.letter.seqs):
                 outcome.stay += 1

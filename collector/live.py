@@ -99,8 +99,10 @@ class Live:
         """Events, health reports and states as they come, in any order."""
         with self._changing() as now_ns:
             for parcel in parcels:
-                for hub, events in groupby(parcel.events, _HUB):
+                for hub, events in groupby(parcel.single, _HUB):
                     self._hubs[hub].take(parcel.unit, parcel.epoch, events)
+                for run in parcel.runs:
+                    self._hubs[run.hub].take_run(parcel.unit, parcel.epoch, run)
             for report in reports:
                 self._units[report.unit].report(report)
                 self._hubs[report.hub].report(report)

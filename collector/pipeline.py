@@ -78,7 +78,7 @@ class Batch:
         address = verdict.address
         if verdict.parcel is not None and address is not None:
             self.parcels.append(verdict.parcel)
-            self.events += len(verdict.parcel.events)
+            self.events += verdict.parcel.count
             self._done(self._answer(address, verdict.parcel.epoch).done, verdict.parcel)
         if verdict.report is not None and address is not None:
             self.reports.append(verdict.report)
@@ -100,13 +100,16 @@ class Batch:
         return answer
 
     def _done(self, done: RangeSet, parcel: Parcel) -> None:
-        seqs = [event.seq for event in parcel.events]
-        if seqs == list(range(seqs[0], seqs[0] + len(seqs))):
+        seqs = [event.seq for event in parcel.single]
+        for run in parcel.runs:
+            seqs += run.seq
+        seqs.sort()
+        if seqs == list(range(seqs[0], seqs[-1] + 1)):
             done.add(seqs[0], seqs[-1])
         else:
             for seq in seqs:
                 done.add(seq)
-        for fault in [event for event in parcel.events if type(event) is Fault]:
+        for fault in [event for event in parcel.single if type(event) is Fault]:
             if fault.first_seq and fault.last_seq and fault.first_seq <= fault.last_seq:
                 self.declared.append((parcel.unit, parcel.epoch, fault.first_seq, fault.last_seq))
 
@@ -273,7 +276,7 @@ class Pipeline:
         while (batch := self._stored()) is not None:
             now_ns = self._wall_ns()
             for (address, epoch), answer in batch.answers.items():
-                ack = Ack(epoch=epoch, done=list(answer.done), rejected=answer.rejected, now_ns=now_ns)
+                ack = Ack(epoch=epoch, done=list(answer.done), rejected=answer.rejected, now_ns=now_ns, runs=True)
                 self._subscriber.publish(address.topic, ack.model_dump_json().encode())
             self._subscriber.acknowledge(batch.deliveries)
             self._live.stored(batch.parcels, batch.reports, batch.states)

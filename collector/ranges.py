@@ -45,6 +45,11 @@ class RangeSet:
             self.holes_forgotten += 1
         return True
 
+    def add_new(self, first: int, last: int) -> bool:
+        """Put `first`..`last` in where none of them was in before; False, and nothing is changed, where one was."""
+        at = bisect_right(self._firsts, last)
+        return not (at and self._lasts[at - 1] >= first) and self.add(first, last)
+
     def remove(self, first: int, last: int) -> bool:
         """Take `first`..`last` out; True where at least one of them was in."""
         before = list(self)

@@ -323,7 +323,7 @@ class _Watcher:
             verdict = self._ingest.judge(delivery.topic, delivery.payload, self._wall_ns())
             if verdict.parcel is not None:
                 parcels.append(verdict.parcel)
-                events += len(verdict.parcel.events)
+                events += verdict.parcel.count
             if verdict.report is not None:
                 reports.append(verdict.report)
             if parse_topic(delivery.topic) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from collector.analysis.amend import Amended
 from collector.analysis.footfall import Sum, split, unknown_total
 from collector.answers import Difference, EntranceLive, ReferenceCount, SensorCount, Total
 from collector.ranges import RangeSet
-from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, minutes_between
+from collector.run_counts import RunCounts
+from collector.store.base import MINUTE_NS, QUARTER_MINUTES, QUARTER_NS, Count, Coverage, minutes_between, steps_of
 from firmware_cfg.doubt import doubt
 from firmware_cfg.schema import Hub, Sensor
 from firmware_cfg.wire import Counter, Health, Passage, Role
@@ -80,6 +82,23 @@ class Today:
                 count = watch.counts[quarter_ns]
             _count(event, count)
         return news
+
+    def take_run(self, unit: str, epoch: str, counts: RunCounts) -> bool | None:
+        """Whether passages in columns are news; None, and nothing is counted, where some may be and others not."""
+        run, times = counts.run, counts.run.t_ns
+        if times[-1] < self.start_ns or times[0] >= self.end_ns:
+            return False
+        if not (self.holds(times[0]) and self.holds(times[-1])) or not self.seen[unit, epoch].add_new(
+            run.seq[0], run.seq[-1]
+        ):
+            return None
+        watch = self.watches[run.role, run.entrance or "", run.sensor]
+        for minute in steps_of(times, MINUTE_NS):
+            watch.minutes[minute // QUARTER_MINUTES * QUARTER_NS] |= 1 << minute % QUARTER_MINUTES
+        for quarter in steps_of(times, QUARTER_NS):
+            first, end = (bisect_left(times, number * QUARTER_NS) for number in (quarter, quarter + 1))
+            counts.add_to(watch.counts[quarter * QUARTER_NS], slice(first, end))
+        return True
 
     def report(self, entrance: str, sensor: str, report: Health) -> None:
         """The sensor works: since when it says so, else at the time of the report."""

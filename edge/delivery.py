@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from edge.runs import RUN_MIN, content
 from firmware_cfg.times import NS_PER_MS, NS_PER_S
 from firmware_cfg.wire import BATCH_BYTES_MAX, BATCH_EVENTS_MAX
 
@@ -29,6 +30,11 @@ class Delivery:
     @property
     def in_flight(self) -> int:
         return len(self._in_flight)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether all that is open was sent again for want of an answer, and none has come since."""
+        return self._wait_ns > RESEND_NS
 
     def connected(self) -> None:
         """A connection knows nothing of the one before: everything open is sent again."""
@@ -78,21 +84,29 @@ class Delivery:
 
 
 def batches(
-    unit: str, epoch: str, events: Iterable[tuple[int, str]], sent_ns: int
+    unit: str, epoch: str, events: Iterable[tuple[int, str]], sent_ns: int, *, runs: bool = False
 ) -> Iterator[tuple[list[int], bytes]]:
-    """Messages of at most 200 events and 64 KiB from (seq, JSON) pairs, each with the numbers in it."""
-    head = f'{{"v":1,"unit":"{unit}","epoch":"{epoch}","sent_ns":{sent_ns},"events":['.encode()
-    room = BATCH_BYTES_MAX - len(head) - 2
+    """Messages of at most 200 events and 64 KiB from (seq, JSON) pairs, each with the numbers in it.
+
+    `runs`: passages that are many and alike may go in columns, which are never longer.
+    """
+
+    def message() -> bytes:
+        in_runs = runs and len(texts) >= RUN_MIN
+        return head + (content(texts) if in_runs else b'"events":[' + b",".join(texts) + b"]") + b"}"
+
+    head = f'{{"v":1,"unit":"{unit}","epoch":"{epoch}","sent_ns":{sent_ns},'.encode()
+    room = BATCH_BYTES_MAX - len(head) - len(b'"events":[]}')
     seqs: list[int] = []
     texts: list[bytes] = []
     size = 0
     for seq, text in events:
         coded = text.encode()
         if seqs and (len(seqs) == BATCH_EVENTS_MAX or size + len(coded) + 1 > room):
-            yield seqs, head + b",".join(texts) + b"]}"
+            yield seqs, message()
             seqs, texts, size = [], [], 0
         seqs.append(seq)
         texts.append(coded)
         size += len(coded) + 1
     if seqs:
-        yield seqs, head + b",".join(texts) + b"]}"
+        yield seqs, message()

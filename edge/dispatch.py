@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from edge.clock import Instant
 from edge.delivery import IN_FLIGHT_MAX, Delivery, batches
 from edge.outbox import Outbox
 from firmware_cfg.times import NS_PER_MS
+from firmware_cfg.wire import Ack
 
 REFUSED_RETRY_NS = 200 * NS_PER_MS
 
@@ -22,6 +23,8 @@ class Dispatch:
         self._deliveries: dict[str, Delivery] = {}
         """By epoch: that of the outbox, and those that outboxes which were set aside have left."""
         self._refused_ns: int | None = None
+        self._reads_runs = False
+        """What the collector said last, also on an earlier connection: a new one begins with all that waits."""
 
     def connected(self) -> None:
         """A connection knows nothing of the one before."""
@@ -40,10 +43,11 @@ class Dispatch:
                 self._refused_ns = now.mono_ns + REFUSED_RETRY_NS
                 return
 
-    def settled(self, epoch: str, done: Iterable[tuple[int, int]], rejected: Iterable[tuple[int, str]]) -> None:
-        """The collector's word about an epoch's events."""
-        if delivery := self._deliveries.get(epoch):
-            delivery.settled(done, rejected)
+    def answered(self, ack: Ack) -> None:
+        """The collector's word about an epoch's events, and about what it can read."""
+        self._reads_runs = ack.runs
+        if delivery := self._deliveries.get(ack.epoch):
+            delivery.settled(ack.done, ack.rejected)
 
     def due_ns(self) -> int | None:
         """When `send` has something to do although nothing new came; None if never."""
@@ -53,7 +57,9 @@ class Dispatch:
     def _send(self, epoch: str, seqs: list[int], now: Instant) -> bool:
         events = ((event.seq, event.text) for event in self._outbox.load(epoch, seqs, now))
         sent_ns = max(0, self._outbox.dating.wall_ns(now))
-        for numbers, payload in batches(self._unit, epoch, events, sent_ns):
+        # Behind the broker may be several collectors: what none answered may have come to one that reads no runs.
+        runs = self._reads_runs and not self._deliveries[epoch].unanswered
+        for numbers, payload in batches(self._unit, epoch, events, sent_ns, runs=runs):
             if not self._publish(payload):
                 return False
             self._deliveries[epoch].sent(numbers, now.mono_ns)

@@ -379,7 +379,7 @@ class Unit:
             log.warning("the collector refused event %d: %s", seq, reason)
             self.first_reason = self.first_reason or reason
         self.rejected += self._outbox.settle(ack.epoch, ack.done, ack.rejected, ack.now_ns, now)
-        self._dispatch.settled(ack.epoch, ack.done, ack.rejected)
+        self._dispatch.answered(ack)
 
     def _next_ns(self, now: Instant) -> int:
         times: list[int | None] = [self._look_ns, self._outbox.due_ns]

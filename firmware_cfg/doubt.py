@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 Z_95 = 1.959964
 """Standard deviations on either side that hold 95 % of a normal distribution."""
@@ -12,6 +13,11 @@ _TOGETHER, _SHARED, _MISSED = 1.5, 0.2, 0.25
 def doubt(persons: int, confidence: float) -> float:
     """The variance of one passage's persons, in persons²."""
     return persons * persons * confidence * (1.0 - confidence)
+
+
+def doubts(persons: Iterable[int], confidences: Iterable[float]) -> list[float]:
+    """That of each of many passages."""
+    return [each * each * sure * (1.0 - sure) for each, sure in zip(persons, confidences, strict=True)]
 
 
 def interval(value: int, variance: float) -> tuple[int, int]:

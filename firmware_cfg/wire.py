@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator, model_validator
 
 VERSION: Literal[1] = 1
 BATCH_EVENTS_MAX = 200
@@ -33,6 +33,10 @@ Channel = Literal["events", "ack", "health", "state", "cmd", "reply", "recording
 Kind = Literal["passage", "counter", "room", "cabinet", "fault", "audit"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Role = Literal["counting", "reference"]
+ClockState = Literal["synced", "unsynced"]
+Direction = Literal["in", "out", "unknown"]
+Persons = Annotated[int, Field(ge=1, le=1000)]
+Confidence = Annotated[float, Field(ge=0, le=1)]
 
 UNIT_ITSELF = "unit"
 """The `sensor` of a fault that concerns the unit and none of its sensors."""
@@ -50,7 +54,7 @@ class _Event(WireModel):
 
     seq: Sequence
     t_ns: Nanoseconds
-    clock: Literal["synced", "unsynced"]
+    clock: ClockState
     sensor: Name
     hub: Name
     entrance: Name | None = None
@@ -64,11 +68,11 @@ class Passage(_Event):
     """
 
     kind: Literal["passage"]
-    direction: Literal["in", "out", "unknown"]
-    persons: Annotated[int, Field(ge=1, le=1000)] = 1
+    direction: Direction
+    persons: Persons = 1
     speed_m_s: float | None = None
     length_m: float | None = None
-    confidence: Annotated[float, Field(ge=0, le=1)] = 1.0
+    confidence: Confidence = 1.0
     role: Role = "counting"
 
 
@@ -129,6 +133,39 @@ Event = Annotated[Passage | Counter | Room | Cabinet | Fault | Audit, Field(disc
 event_adapter: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 
 
+class PassageRun(WireModel):
+    """Passages of one sensor in columns; what they have alike is said once.
+
+    The first passage has the first value of each column, and so on. `seq`, `t_ns` and `direction` are as long as each
+    other; so is any other column, or it is left out, and each passage has then what a `Passage` has without that field.
+    """
+
+    kind: Literal["passage"]
+    clock: ClockState
+    sensor: Name
+    hub: Name
+    entrance: Name | None = None
+    room: Name | None = None
+    role: Role = "counting"
+    seq: Annotated[list[Sequence], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
+    t_ns: list[Nanoseconds]
+    direction: list[Direction]
+    persons: list[Persons] = []
+    speed_m_s: list[float | None] = []
+    length_m: list[float | None] = []
+    confidence: list[Confidence] = []
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> Self:
+        length = len(self.seq)
+        if not len(self.t_ns) == len(self.direction) == length:
+            raise ValueError("its columns are not equally long")
+        for column in (self.persons, self.speed_m_s, self.length_m, self.confidence):
+            if column and len(column) != length:
+                raise ValueError("its columns are not equally long")
+        return self
+
+
 class _Batch(WireModel):
     v: Literal[1]
     unit: Name
@@ -137,24 +174,41 @@ class _Batch(WireModel):
 
 
 class EventBatch(_Batch):
-    """At most `BATCH_EVENTS_MAX` events and `BATCH_BYTES_MAX` bytes."""
+    """At most `BATCH_EVENTS_MAX` events, those in runs among them, and `BATCH_BYTES_MAX` bytes; and not none.
 
-    events: Annotated[list[Event], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
+    Runs go only to a collector whose last `Ack` said that it reads them.
+    """
+
+    events: Annotated[list[Event], Field(max_length=BATCH_EVENTS_MAX)] = []
+    runs: Annotated[list[PassageRun], Field(max_length=BATCH_EVENTS_MAX)] = []
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if not self.runs and self.events:
+            return self  # as nearly always
+        if not 1 <= len(self.events) + sum(len(run.seq) for run in self.runs) <= BATCH_EVENTS_MAX:
+            raise ValueError(f"events and runs: together 1 to {BATCH_EVENTS_MAX} events are allowed")
+        return self
 
 
 class RawBatch(_Batch):
     """A batch whose events are judged one by one, so that a bad one does not take the rest with it."""
 
-    events: Annotated[list[Any], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
+    events: list[Any] = []
+    runs: list[Any] = []
 
 
 class Ack(WireModel):
-    """The collector's word. `done` ranges are stored, already stored, or kept as dead letters: the unit may forget."""
+    """The collector's word. `done` ranges are stored, already stored, or kept as dead letters: the unit may forget.
+
+    `runs`: this collector reads passages in runs.
+    """
 
     epoch: Epoch
     done: list[tuple[Sequence, Sequence]] = []
     rejected: list[tuple[Sequence, str]] = []
     now_ns: Nanoseconds
+    runs: bool = False
 
 
 class SensorHealth(WireModel):
@@ -189,7 +243,7 @@ class Health(WireModel):
     session: Annotated[str, Field(min_length=1, max_length=64)]
     epoch: Epoch
     t_ns: Nanoseconds
-    clock: Literal["synced", "unsynced"]
+    clock: ClockState
     uptime_s: Annotated[float, Field(ge=0)]
     version: Annotated[str, Field(max_length=64)]
     sensors: Annotated[dict[Name, SensorHealth], Field(max_length=64)] = {}

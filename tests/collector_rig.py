@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Self
 
 from mqtt_client import end
@@ -51,6 +51,14 @@ def event(seq: int, **fields: Any) -> dict[str, Any]:
     return base | fields
 
 
+def run_of(seqs: Iterable[int], **fields: Any) -> dict[str, Any]:
+    """Those passages in columns."""
+    alike = {"clock", "kind", "sensor", "hub", "entrance", "role"}
+    events = [event(seq, role="counting", **fields) for seq in seqs]
+    columns = {name: [each[name] for each in events] for name in events[0] if name not in alike}
+    return {name: value for name, value in events[0].items() if name in alike} | columns
+
+
 class Unit:
     """Publishes as a unit does and remembers the answers; it keeps no outbox and sends nothing again by itself."""
 
@@ -85,17 +93,17 @@ class Unit:
     def topic(self, channel: str) -> str:
         return f"foyer/v1/{self.hub}/{self.unit}/{channel}"
 
-    def send(self, *events: Any, epoch: str = EPOCH) -> None:
+    def send(self, *events: Any, epoch: str = EPOCH, runs: Sequence[Any] = ()) -> None:
         """One batch, with the broker when this returns."""
-        self.publish("events", self._batch(events, epoch))
+        self.publish("events", self._batch(events, epoch, runs))
 
     def send_soon(self, *events: Any, epoch: str = EPOCH) -> None:
         """One batch, on its way when this returns."""
         self.publish("events", self._batch(events, epoch), wait=False)
 
-    def _batch(self, events: Sequence[Any], epoch: str) -> str:
+    def _batch(self, events: Sequence[Any], epoch: str, runs: Sequence[Any] = ()) -> str:
         head = {"v": 1, "unit": self.unit, "epoch": epoch, "sent_ns": time.time_ns()}
-        return json.dumps(head | {"events": events})
+        return json.dumps(head | {"events": events} | ({"runs": runs} if runs else {}))
 
     def publish(self, channel: str, payload: str, *, retain: bool = False, wait: bool = True) -> None:
         self.publish_on(self.topic(channel), payload, retain=retain, wait=wait)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from collector.store.base import QUARTER_NS, Parcel
-from firmware_cfg.wire import Event, Health, event_adapter
+from collector.store.runs import COLUMNS
+from firmware_cfg.wire import Event, Health, Passage, PassageRun, event_adapter
 
 EPOCH = "0123456789abcdef"
 OTHER_EPOCH = "fedcba9876543210"
@@ -48,6 +50,22 @@ def counter(seq: int, t_ns: int, in_: int, out: int, **fields: Any) -> Event:
 
 def parcel(*events: Event, unit: str = "door", epoch: str = EPOCH) -> Parcel:
     return Parcel(unit, epoch, events)
+
+
+def in_columns(whole: Parcel) -> Parcel:
+    """The same, with all of its passages in runs."""
+    alike: dict[tuple[object, ...], list[Passage]] = defaultdict(list)
+    for each in whole.events:
+        if isinstance(each, Passage):
+            alike[each.clock, each.sensor, each.hub, each.entrance, each.room, each.role].append(each)
+    runs = [
+        PassageRun.model_validate(
+            found[0].model_dump(include={"kind", "clock", "sensor", "hub", "entrance", "room", "role"})
+            | {name: [getattr(each, name) for each in found] for name in COLUMNS}
+        )
+        for found in alike.values()
+    ]
+    return Parcel(whole.unit, whole.epoch, [each for each in whole.events if each.kind != "passage"], runs)
 
 
 def health(t_ns: int, *, ok: bool = True, ok_since_ns: int | None = None, unit: str = "door", **fields: Any) -> Health:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from collector.store.runs import spread
 from edge.clock import ManualClock
 from edge.eventfile import OutboxSettings
 from edge.link import Connected, Disconnected, Happening, Identity, Received
@@ -63,12 +64,19 @@ def fleet_of(folder: Path, *hubs: str) -> Fleet:
     return load_fleet(folder)
 
 
+def events_in(batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """All events of a message, those in columns last, with what beams say that columns leave out."""
+    said = {"persons": 1, "speed_m_s": None, "length_m": None}
+    return [*batch["events"], *(said | each for each in spread(batch.get("runs", [])))]
+
+
 @dataclass
 class Network:
     """A link, the broker behind it and a collector that stores what it is sent and answers when it is asked to."""
 
     now_ns: int = T0_NS
     answering: bool = True
+    reads_runs: bool = False
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     stored: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     refuse: dict[int, str] = field(default_factory=dict)
@@ -114,17 +122,18 @@ class Network:
 
     def _store(self, batch: dict[str, Any]) -> None:
         rejected = [
-            [event["seq"], self.refuse[event["seq"]]] for event in batch["events"] if event["seq"] in self.refuse
+            [event["seq"], self.refuse[event["seq"]]] for event in events_in(batch) if event["seq"] in self.refuse
         ]
-        for event in batch["events"]:
+        for event in events_in(batch):
             key = (batch["epoch"], event["seq"])
             assert self.stored.setdefault(key, event) == event, "an event changed between two sendings"
         if self.answering:
-            done = [[event["seq"]] * 2 for event in batch["events"] if event["seq"] not in self.refuse]
+            done = [[event["seq"]] * 2 for event in events_in(batch) if event["seq"] not in self.refuse]
             self.ack(batch["epoch"], done, rejected)
 
     def ack(self, epoch: str, done: list[list[int]], rejected: list[list[Any]] | None = None) -> None:
         word = {"epoch": epoch, "done": done, "rejected": rejected or [], "now_ns": self.now_ns}
+        word |= {"runs": True} if self.reads_runs else {}
         self._happenings.append(Received("ack", json.dumps(word).encode()))
 
     def command(self, name: str, *, number: str = "c1", expires_ns: int = 2**62, **args: Any) -> None:

@@ -5,15 +5,17 @@ Pure: moves, reports and questions carry their time. The same moves in whatever 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from statistics import NormalDist
 
 from collector.occupancy.hours import Hours
 from collector.occupancy.moves import Moves
-from collector.occupancy.state import Move, Plain, State, quarter_of
+from collector.occupancy.state import Columns, Move, Plain, State, quarter_of
 from collector.occupancy.watched import REPORT_LATE_NS, Flow, Watched
-from collector.store.base import MINUTE_NS, QUARTER_NS
+from collector.store.base import MINUTE_NS, QUARTER_NS, steps_of
 from firmware_cfg.schema import Hub
 from firmware_cfg.times import NS_PER_S
 
@@ -107,6 +109,33 @@ class Occupancy:
             self._tidy()
         return True
 
+    def take_run(
+        self,
+        times: list[int],
+        epoch: str,
+        seqs: list[int],
+        door: int,
+        ins: list[float],
+        outs: list[float],
+        doubts: list[float],
+    ) -> bool:
+        """The same of many moves of one outbox and door, which are in order: False where none is news."""
+        base, moves = self._base or self._begin(times[0]), self._moves
+        if base is None:
+            return False
+        before = len(moves)
+        if times[0] < base.moved_ns or not moves.add_later(times, epoch, seqs, door, ins, outs, doubts):
+            news = list(map(self.take, zip(times, repeat(epoch), seqs, repeat(door), ins, outs, doubts)))
+            return any(news)
+        for minute in sorted(steps_of(times, MINUTE_NS)):
+            if self._marked[door] != minute:
+                self._marked[door] = minute
+                t_ns = times[bisect_left(times, minute * MINUTE_NS)]
+                self.watch(door, t_ns, t_ns)
+        if before // _TIDY_EVERY != len(moves) // _TIDY_EVERY:
+            self._tidy()
+        return True
+
     def watch(self, door: int, since_ns: int, until_ns: int) -> None:
         """Its counting sensor worked then."""
         self._heard_ns[door] = max(self._heard_ns[door], until_ns)
@@ -149,7 +178,9 @@ class Occupancy:
             then._flow.add(door, passed, minutes, is_open=then._hours.is_open(quarter_ns))
         doors = len(then.entrances)
         state = then._fresh(counts[0].t_ns if counts else end_ns) or State.empty_at(end_ns, doors)
-        then._walk(state, counts)
+        if counts:
+            times, _, _, *columns = zip(*counts, strict=True)
+            then._walk(state, times, (columns[0], columns[1], columns[2], columns[3]))
         then._pass_time(state, end_ns)
         return Past(State.empty_at(end_ns, doors, state.learned, state.leaving), then._flow)
 
@@ -228,16 +259,20 @@ class Occupancy:
     def _current(self, base: State) -> State:
         if self._state is None:
             self._state, self._stepped = base.copy(), 0
-        self._walk(self._state, self._moves.walk(self._stepped, len(self._moves)))
+        self._walk(self._state, *self._moves.columns(self._stepped, len(self._moves)))
         self._stepped = len(self._moves)
         return self._state
 
-    def _walk(self, state: State, moves: Iterable[Plain]) -> None:
-        for move in moves:
-            t_ns = move[0]  # by index it is read in half the time, and most moves change nothing else
-            if t_ns >= state.block_ns + QUARTER_NS or t_ns >= state.moved_ns + QUIET_NS:
-                self._pass_time(state, t_ns)
-            state.add(move)
+    def _walk(self, state: State, times: Sequence[int], moves: Columns) -> None:
+        """Through moves in the order of time, a quarter of an hour at once."""
+        doors, ins, outs, doubts = moves
+        at = 0
+        while at < len(times):
+            if times[at] >= min(state.block_ns + QUARTER_NS, state.moved_ns + QUIET_NS):
+                self._pass_time(state, times[at])
+            end = max(at + 1, bisect_left(times, state.block_ns + QUARTER_NS, at))
+            state.add(times[end - 1], (doors[at:end], ins[at:end], outs[at:end], doubts[at:end]))
+            at = end
 
     def _pass_time(self, state: State, until_ns: int) -> None:
         """Nobody moved from the state's last move until then: was the building empty meanwhile?"""
@@ -272,7 +307,7 @@ class Occupancy:
         old = max(moves.before(moves.last_ns - KEPT_NS), len(moves) - MOVES_MAX)
         if old == 0 or self._base is None:
             return
-        self._walk(self._base, moves.walk(0, old))
+        self._walk(self._base, *moves.columns(0, old))
         moves.drop(old)
         self._stepped -= old
         if self._stepped < 0:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from collector.occupancy.state import Plain
+from collector.occupancy.state import Columns, Plain
 
 
 class Moves:
@@ -55,6 +55,28 @@ class Moves:
         self._doubts.insert(at, doubt)
         return at
 
+    def add_later(
+        self,
+        times: list[int],
+        epoch: str,
+        seqs: list[int],
+        door: int,
+        ins: list[float],
+        outs: list[float],
+        doubts: list[float],
+    ) -> bool:
+        """Add many of one outbox and door, which are in order; False, and nothing is added, where they are not last."""
+        if times[0] <= self.last_ns:
+            return False
+        self._times.fromlist(times)
+        self._epochs += [epoch] * len(times)
+        self._seqs.fromlist(seqs)
+        self._doors.extend(array("H", [door]) * len(times))
+        self._ins.fromlist(ins)
+        self._outs.fromlist(outs)
+        self._doubts.fromlist(doubts)
+        return True
+
     def before(self, t_ns: int) -> int:
         """How many are earlier."""
         return bisect_left(self._times, t_ns)
@@ -63,6 +85,12 @@ class Moves:
         """Those at `first` until before `end`."""
         columns = (self._times, self._epochs, self._seqs, self._doors, self._ins, self._outs, self._doubts)
         return zip(*(column[first:end] for column in columns), strict=True)
+
+    def columns(self, first: int, end: int) -> tuple[Sequence[int], Columns]:
+        """Times and columns of the same."""
+        doors, ins, outs, doubts = self._doors, self._ins, self._outs, self._doubts
+        part = slice(first, end)
+        return self._times[part], (doors[part].tolist(), ins[part].tolist(), outs[part].tolist(), doubts[part].tolist())
 
     def drop(self, count: int) -> None:
         """Forget the first so many."""

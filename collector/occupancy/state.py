@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, compress
 from math import sqrt
 from typing import NamedTuple
 
@@ -25,6 +27,8 @@ class Move(NamedTuple):
 
 Plain = tuple[int, str, int, int, float, float, float]
 """A Move, or its values without their names, which is made in a fifth of the time."""
+Columns = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[float]]
+"""Of many moves: doors, in, out, variance."""
 
 
 @dataclass(slots=True)
@@ -71,16 +75,22 @@ class State:
         """`unseen` is how many persons passed unwatched: which way is not known."""
         return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
 
-    def add(self, move: Plain) -> None:
-        self.moved_ns, _, _, door, in_, out, variance = move
-        weights, counts, way_in = self.learned.weights, self.counts, 2 * door
-        left = weights[way_in + 1] * out
-        counts[way_in] += in_
-        counts[way_in + 1] -= out
-        self.variance += variance
-        self.block_left += left
-        self.inside += weights[way_in] * in_ - left
-        self.lift = max(self.lift, -self.inside)  # who leaves an empty building had come in unseen
+    def add(self, moved_ns: int, moves: Columns) -> None:
+        """Moves of one quarter of an hour, the last of them at `moved_ns`."""
+        doors, ins, outs, doubts = moves
+        weights_in, weights_out = self.learned.weights[::2], self.learned.weights[1::2]
+        lefts = [weights_out[door] * out for door, out in zip(doors, outs, strict=True)]
+        steps = [weights_in[door] * in_ - left for door, in_, left in zip(doors, ins, lefts, strict=True)]
+        for door in set(doors):
+            here = [each == door for each in doors]
+            self.counts[2 * door] += sum(compress(ins, here))
+            self.counts[2 * door + 1] -= sum(compress(outs, here))
+        self.moved_ns = moved_ns
+        self.variance = sum(doubts, self.variance)
+        self.block_left = sum(lefts, self.block_left)
+        inside = list(accumulate(steps, initial=self.inside))
+        self.inside = inside[-1]
+        self.lift = max(self.lift, -min(inside[1:]))  # who leaves an empty building had come in unseen
 
     def end_block(self, kind: int) -> None:
         """A quarter of an hour is over: who left in it tells how many there were."""

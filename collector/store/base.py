@@ -8,8 +8,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
+from collector.store.runs import passages
 from firmware_cfg.errors import FoyerError
-from firmware_cfg.wire import Event, Health, Kind
+from firmware_cfg.wire import Event, Health, Kind, PassageRun
 
 MINUTE_NS = 60 * 1_000_000_000
 QUARTER_MINUTES = 15
@@ -27,11 +28,25 @@ class StoreUnavailable(FoyerError, ConnectionError):  # noqa: N818 - a state of 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Events of one unit's outbox, in the order in which they came."""
+    """Events of one unit's outbox: `single` ones in the order in which they came, and passages in `runs`.
+
+    What a run says of itself is right, and its `role` is given.
+    """
 
     unit: str
     epoch: str
-    events: Sequence[Event]
+    single: Sequence[Event]
+    runs: Sequence[PassageRun] = ()
+
+    @property
+    def count(self) -> int:
+        """How many events there are in all."""
+        return len(self.single) + sum(len(run.seq) for run in self.runs)
+
+    @property
+    def events(self) -> list[Event]:
+        """All of them singly, those of runs last. Takes time: they are made at each call."""
+        return [*self.single, *(event for run in self.runs for event in passages(run))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +167,12 @@ def minutes_between(since_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
         low = max(first, quarter) - quarter
         yield quarter * MINUTE_NS, (2 << (last - quarter)) - (1 << low)
         last, quarter = quarter - 1, quarter - QUARTER_MINUTES
+
+
+def steps_of(times_ns: Sequence[int], step_ns: int) -> set[int]:
+    """In which steps, such as minutes, these times lie: numbers counted from 1970. There is at least one time."""
+    first, last = min(times_ns) // step_ns, max(times_ns) // step_ns
+    return {first} if first == last else {t_ns // step_ns for t_ns in times_ns}
 
 
 class Store(ABC):

@@ -33,6 +33,7 @@ from collector.store.base import (
     Tally,
     Touched,
     minutes_between,
+    steps_of,
 )
 from collector.store.columns import ALIKE, HEALTH_COLUMNS, PLACE, Alike, health_rows
 from collector.store.embedded_rows import (
@@ -41,6 +42,7 @@ from collector.store.embedded_rows import (
     coded,
     inserts,
     read_back,
+    run_values,
     stored,
     word_numbers,
 )
@@ -158,8 +160,13 @@ class EmbeddedStore(Store):
             touched: set[tuple[int, int]] = set()
             values: dict[Kind, list[Any]] = defaultdict(list)
             for parcel in parcels:
-                for kind, events in groupby(parcel.events, _KIND):
+                for kind, events in groupby(parcel.single, _KIND):
                     self._add(values[kind], (parcel.unit, parcel.epoch, kind), events, touched)
+                for run in parcel.runs:
+                    series = self._series_of(parcel.unit, "passage", (run.sensor, run.hub, run.entrance, run.room))
+                    epoch_id = self._epoch_id(parcel.unit, parcel.epoch)
+                    values["passage"] += run_values(run, series, epoch_id, self._words)
+                    touched.update((series, number * QUARTER_NS) for number in steps_of(run.t_ns, QUARTER_NS))
             for kind, flat in values.items():
                 for sql, part in inserts(kind, flat):
                     db.execute(sql, part)

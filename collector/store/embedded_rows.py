@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
 from collector.store.base import Stored
 from collector.store.columns import COLUMNS, HEALTH_COLUMNS, MODELS, OTHERS, PLACE, WORDS, Alike, Column
-from firmware_cfg.wire import KINDS, Event, Kind
+from collector.store.runs import filled
+from firmware_cfg.wire import KINDS, Event, Kind, PassageRun
 
 _ROWS_AT_ONCE = (1000, 100, 10, 1)
 """In one statement: while SQLite works on it Python's other threads go on, and do not let it back soon."""
@@ -83,6 +85,16 @@ def _rest(kind: Kind) -> Callable[[dict[str, Any]], Sequence[Any]]:
 
 REST = {kind: _rest(kind) for kind in KINDS}
 """From what an event says to the rest of its row: the time first."""
+_RUN_NAMES = _names("passage")[2:]
+
+
+def run_values(run: PassageRun, series: int, epoch_id: int, words: Mapping[str, int]) -> Iterator[Any]:
+    """The values of a run's rows, row after row."""
+    said = filled(run)
+    said["direction"] = [words[direction] for direction in run.direction]
+    alike = {"clock": repeat(words[run.clock]), "role": repeat(words[run.role])}
+    columns = (said[name] if name in said else alike[name] for name in _RUN_NAMES)
+    return chain.from_iterable(zip(repeat(series), repeat(epoch_id), *columns, strict=False))
 
 
 def read_back(kind: Kind) -> str:

@@ -13,7 +13,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from collector.store.base import QUARTER_NS, HealthRow, Parcel, Touched
+from collector.store.base import QUARTER_NS, HealthRow, Parcel, Touched, steps_of
 from collector.store.columns import Column
 from collector.store.influx import InfluxServer
 from collector.store.lines import TAGS, Measurement
@@ -48,9 +48,12 @@ class Marks:
         touched = {
             (event.hub, event.t_ns // QUARTER_NS)
             for parcel in parcels
-            for event in parcel.events
+            for event in parcel.single
             if event.kind in ("passage", "counter")
         }
+        for parcel in parcels:
+            for run in parcel.runs:
+                touched.update((run.hub, number) for number in steps_of(run.t_ns, QUARTER_NS))
         spans = list(dict.fromkeys([*_runs(touched), *self._covered(rows)]))
         thread = threading.current_thread().name.replace(" ", "-")
         return [

@@ -10,7 +10,8 @@ from typing import Any
 
 from collector.store.base import Parcel
 from collector.store.columns import ALIKE, OTHERS, PLACE, WORDS, Alike, Column, Type
-from firmware_cfg.wire import KINDS, Event, Kind
+from collector.store.runs import filled
+from firmware_cfg.wire import KINDS, Event, Kind, PassageRun
 
 TAGS = ("entrance", "hub", "room", "sensor", "unit")
 """In the order in which a server sorts them."""
@@ -111,6 +112,19 @@ class EventLines:
                 begin = begins[alike] = self._begin(unit, epoch, alike)
             yield f"{begin}{fields(self._take(said))} {said['t_ns']}"
 
+    def run_lines(self, unit: str, epoch: str, run: PassageRun) -> Iterator[str]:
+        """The same of passages in columns."""
+        said = filled(run)
+        alike = run.__dict__
+        begins = {
+            direction: self._begin(unit, epoch, self._alike({**alike, "direction": direction}))
+            for direction in set(run.direction)
+        }
+        fields = self._rest.fields
+        rest = zip(*(said[name] for name in ("seq", *(column.attribute for column in OTHERS["passage"]))), strict=True)
+        for direction, values, t_ns in zip(run.direction, rest, run.t_ns, strict=True):
+            yield f"{begins[direction]}{fields(values)} {t_ns}"
+
     def _begins_of(self, unit: str, epoch: str) -> dict[Alike, str]:
         known = self._begins.get((unit, epoch))
         if known is None:
@@ -130,9 +144,11 @@ _KIND = attrgetter("kind")
 
 
 def event_lines(parcel: Parcel) -> Iterator[str]:
-    """One for each of its events, in their order."""
-    for kind, events in groupby(parcel.events, _KIND):
+    """One for each of its events, in the order of `Parcel.events`."""
+    for kind, events in groupby(parcel.single, _KIND):
         yield from _EVENTS[kind].lines(parcel.unit, parcel.epoch, events)
+    for run in parcel.runs:
+        yield from _EVENTS["passage"].run_lines(parcel.unit, parcel.epoch, run)
 
 
 def literal(text: str) -> str:

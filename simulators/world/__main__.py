@@ -26,12 +26,12 @@ def _all(seeds: range, people: int, jobs: int) -> Iterator[Verdict]:
 def table(verdicts: Iterable[Verdict]) -> str:
     """Markdown, a line per kind of fault; a world with several counts in each of their lines, and once in the last."""
     verdicts = list(verdicts)
-    lines = ["| fault | runs | published | stored | lost | twice | refused |", "|---|---|---|---|---|---|---|"]
+    columns = {name: name.replace("_", " ") for name in ("published", "stored", "in_runs", "lost", "twice", "refused")}
+    lines = [f"| fault | worlds | {' | '.join(columns.values())} |", f"|---|---|{'---|' * len(columns)}"]
     rows = [(name, [one for one in verdicts if name in one.faults]) for name in FAULTS]
-    rows += [("none", [one for one in verdicts if not one.faults]), ("all runs", verdicts)]
+    rows += [("none", [one for one in verdicts if not one.faults]), ("all worlds", verdicts)]
     for name, of in rows:
-        names = ("published", "stored", "lost", "twice", "refused")
-        sums = (f"{sum(getattr(one, column) for one in of):,}" for column in names)
+        sums = (f"{sum(getattr(one, column) for one in of):,}" for column in columns)
         lines.append(f"| {name} | {len(of):,} | {' | '.join(sums)} |")
     return "\n".join(lines)
 

@@ -213,6 +213,8 @@ class CollectorHost(Host):
         self.away = False
         self.answers_lost = 0.0
         self.error_ns = 0
+        self.in_runs = 0
+        """Events that its processes were sent in columns, until they ended."""
         self.line: CollectorLine | None = None
         self.store: WorldStore | None = None
         self.ledger: WorldLedger | None = None
@@ -251,6 +253,7 @@ class CollectorHost(Host):
         if self.line is not None:
             self.line.close()
         if self.store is not None:
+            self.in_runs += self.store.in_runs
             self.store.close()
         if self.ledger is not None:
             self.ledger.close()

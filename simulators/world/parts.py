@@ -175,12 +175,15 @@ class WorldStore(EmbeddedStore):
         self.away = False
         self.answers_lost = 0.0
         """The part of writes that are done and nobody is told."""
+        self.in_runs = 0
+        """Events that came in columns, resends among them."""
         self.chance = Random(0)  # noqa: S311 - a world, not a secret
 
     def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
         self._danger("is about to store")
         if self.away:
             raise StoreUnavailable("it is away")
+        self.in_runs += sum(len(run.seq) for parcel in parcels for run in parcel.runs)
         refused = self.put(parcels, reports)
         self._danger("has stored")
         if self.chance.random() < self.answers_lost:

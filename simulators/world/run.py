@@ -30,7 +30,10 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 
 @dataclass(slots=True)
 class Verdict:
-    """What came of a world. `published`: events that units committed; `wrong`: what must never be, in sentences."""
+    """What came of a world. `published`: events that units committed; `wrong`: what must never be, in sentences.
+
+    `in_runs`: events that came to the store in columns, resends among them.
+    """
 
     seed: int
     faults: tuple[str, ...] = ()
@@ -39,6 +42,7 @@ class Verdict:
     lost: int = 0
     twice: int = 0
     refused: int = 0
+    in_runs: int = 0
     wrong: list[str] = field(default_factory=list)
     digest: str = ""
 
@@ -138,6 +142,7 @@ class _World:
 
     def _judge(self) -> None:
         store, ledger = self.parts.collector.open_at_the_end()
+        self.verdict.in_runs = self.parts.collector.in_runs
         try:
             for unit in self.parts.units:
                 self._judge_people(unit, store, ledger)

@@ -42,6 +42,7 @@ from servers import Influx, InfluxV2Front, Mosquitto  # noqa: E402 - after the p
 
 from collector.serve import calm_memory  # noqa: E402 - after the path
 from collector.service import EVENTS, SHARED_EVENTS, Collector  # noqa: E402 - after the path
+from edge.delivery import batches  # noqa: E402 - after the path
 from firmware_cfg.endpoint import parse_mqtt_url  # noqa: E402 - after the path
 from firmware_cfg.load import EXAMPLE_FLEET, load_fleet  # noqa: E402 - after the path
 
@@ -75,6 +76,16 @@ def messages(count: int, per_message: int) -> Iterator[bytes]:
         events = [event(seq, start_ns) for seq in range(first, min(first + per_message, count + 1))]
         head = {"v": 1, "unit": "strood-front", "epoch": EPOCH, "sent_ns": now_ns}
         yield json.dumps(head | {"events": events}, separators=(",", ":")).encode()
+
+
+def in_columns(count: int, per_message: int) -> Iterator[bytes]:
+    """The same as a unit sends it that has them waiting: its own code puts them together."""
+    now_ns = time.time_ns()
+    start_ns = now_ns - 2 * 3600 * 10**9
+    texts = [(seq, json.dumps(event(seq, start_ns), separators=(",", ":"))) for seq in range(1, count + 1)]
+    for first in range(0, count, per_message):
+        for _, payload in batches("strood-front", EPOCH, texts[first : first + per_message], now_ns, runs=True):
+            yield payload
 
 
 def publish(broker: Mosquitto, payloads: Iterator[bytes]) -> None:
@@ -141,31 +152,41 @@ class Stopwatch:
         return Pace(count / (time.perf_counter() - self._clock_s), cpu_s / count * 1e6)
 
 
-def drain_rate(folder: Path, count: int, per_message: int) -> float:
+@dataclass(frozen=True)
+class Flood:
+    """How events come: so many a message, and `columns`, as a unit sends what has waited, or each for itself."""
+
+    count: int
+    per_message: int
+    columns: bool
+
+    def messages(self) -> Iterator[bytes]:
+        return (in_columns if self.columns else messages)(self.count, self.per_message)
+
+    def __str__(self) -> str:
+        return f"{self.per_message:3} a message{', in columns' if self.columns else ''}"
+
+
+def drain_rate(folder: Path, flood: Flood) -> float:
     """Events a second."""
     with Mosquitto(folder) as broker:
         session = Drain(broker, "drain")
         session.start()
         session.close()
-        publish(broker, messages(count, per_message))
+        publish(broker, flood.messages())
         drain = Drain(broker, "drain")
         start = time.perf_counter()
         drain.start()
-        until(lambda: drain.taken >= -(-count // per_message), "drain")
+        until(lambda: drain.taken >= -(-flood.count // flood.per_message), "drain")
         seconds = time.perf_counter() - start
         drain.close()
-    return count / seconds
+    return flood.count / seconds
 
 
-@dataclass(frozen=True)
-class Run:
-    store: str
-    per_message: int
-
-
-def collector_pace(folder: Path, run: Run, store_url: str, count: int) -> Pace:
+def collector_pace(folder: Path, flood: Flood, store_url: str) -> Pace:
     """From the first connection until all are stored, acknowledged and counted in the store."""
     fleet = load_fleet(EXAMPLE_FLEET)
+    count = flood.count
     with Mosquitto(folder / "mosquitto") as broker:
 
         def make() -> Collector:
@@ -176,17 +197,19 @@ def collector_pace(folder: Path, run: Run, store_url: str, count: int) -> Pace:
         session = Drain(broker, "bench", SHARED_EVENTS)  # the queue as a crashed collector of that name leaves it
         session.start()
         session.close()
-        publish(broker, messages(count, run.per_message))
+        publish(broker, flood.messages())
         collector = make()
         watch = Stopwatch()
         collector.start()
-        until(lambda: collector.events_stored >= count, f"{run}")
+        until(lambda: collector.events_stored >= count, f"{store_url}, {flood}")
         pace = watch.pace(count)
         tally = collector.store.tally("strood-front", EPOCH)["passage"]
         done = list(collector.ledger.done("strood-front", EPOCH))
         collector.close()
     if (tally.rows, tally.distinct, done) != (count, count, [(1, count)]):
-        raise SystemExit(f"{run}: stored {tally}, done {done}, not {count} events: the rate means nothing")
+        raise SystemExit(
+            f"{store_url}, {flood}: stored {tally}, done {done}, not {count} events: the rate means nothing"
+        )
     return pace
 
 
@@ -239,33 +262,36 @@ def main() -> None:
     parser.add_argument("--only", choices=STORES, help="one store")
     options = parser.parse_args()
     calm_memory()
-    counts = {1: options.messages, 100: options.events}
+    floods = [
+        Flood(options.messages, 1, columns=False),
+        Flood(options.events, 100, columns=True),
+        Flood(options.events, 100, columns=False),
+    ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bare_sqlite = sqlite_pace(folder, options.events)
-        drains = {per: drain_rate(folder / f"drain-{per}", counts[per], per) for per in counts}
+        drains = {flood: drain_rate(folder / f"drain-{number}", flood) for number, flood in enumerate(floods)}
         with Influx(folder / "influx") as influx, InfluxV2Front(folder / "front", influx) as front:
             bare_influx = influx_rate(influx, options.events)
             print(f"bare: SQLite executemany {bare_sqlite.rate:,.0f} rows/s, {bare_sqlite.cpu_us:.1f} us of CPU a row")
             print(f"bare: InfluxDB /write {bare_influx:,.0f} lines/s")
-            for per, rate in drains.items():
-                print(f"bare: paho drains {rate:,.0f} events/s in messages of {per}")
+            for flood, rate in drains.items():
+                print(f"bare: paho drains {rate:,.0f} events/s, {flood}")
             bounds = {"embedded": bare_sqlite.rate, "influx 1.x": bare_influx, "influx 2.x": bare_influx}
             for store in STORES:
                 if options.only not in (None, store):
                     continue
-                for per, count in counts.items():
-                    run = Run(store, per)
-                    place = folder / f"{store}-{per}".replace(" ", "-")
+                for number, flood in enumerate(floods):
+                    place = folder / f"{store}-{number}".replace(" ", "-")
                     place.mkdir()
                     url = f"sqlite:{place}/store.db"
                     if store != "embedded":
                         influx.create_database(place.name)
                         url = f"influxdb+{(influx if store == 'influx 1.x' else front).url}/{place.name}"
-                    pace = collector_pace(place, run, url, count)
+                    pace = collector_pace(place, flood, url)
                     print(
-                        f"{store:10} {per:3} a message: {pace.rate:9,.0f} events/s, {pace.cpu_us:.1f} us of CPU"
-                        f" an event = {pace.rate / drains[per]:.2f} x paho drain, "
+                        f"{store:10} {flood!s:26}: {pace.rate:9,.0f} events/s, {pace.cpu_us:.1f} us of CPU"
+                        f" an event = {pace.rate / drains[flood]:.2f} x paho drain, "
                         f"{pace.rate / bounds[store]:.2f} x bare store",
                         flush=True,
                     )

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import httpx
 import pytest
-from collector_rig import EPOCH, HUB, UNIT, Make, Unit, event, ready, until
+from collector_rig import EPOCH, HUB, UNIT, Make, Unit, event, ready, run_of, until
 from collector_samples import T0_NS, parcel, passage
 from house import collector as collector_process
 from house import wait_until
@@ -180,7 +180,8 @@ def test_a_folder_without_a_ledger_is_one_clear_sentence(tmp_path: Path) -> None
     assert done.stderr == f"foyer: --state {tmp_path}: there is no ledger.sqlite; give the folder of a collector\n"
 
 
-def test_a_message_on_which_the_store_fails_blocks_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
+@pytest.mark.parametrize("columns", [False, True])
+def test_a_message_on_which_the_store_fails_blocks_nothing(mosquitto: Mosquitto, tmp_path: Path, columns: bool) -> None:
     class Fragile(EmbeddedStore):
         def write(self, parcels: Sequence[Parcel], reports: Sequence[Health] = ()) -> list[Refused]:
             if any(event.seq == 13 for parcel in parcels for event in parcel.events):
@@ -188,7 +189,10 @@ def test_a_message_on_which_the_store_fails_blocks_nothing(mosquitto: Mosquitto,
             return super().write(parcels, reports)
 
     with Rig(mosquitto, tmp_path, store=Fragile) as rig, Unit(mosquitto) as unit:
-        unit.send(*(event(seq) for seq in range(1, 31)))
+        if columns:
+            unit.send(event(1, role="counting"), runs=[run_of(range(2, 31))])
+        else:
+            unit.send(*(event(seq) for seq in range(1, 31)))
         unit.send(event(31))
         until(lambda: unit.done() == set(range(1, 32)), "acks")
         assert rig.store.tally(UNIT, EPOCH) == {"passage": Tally(30, 30)}

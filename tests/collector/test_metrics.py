@@ -6,7 +6,7 @@ import threading
 from math import isnan
 from urllib.request import urlopen
 
-from collector_rig import HUB, UNIT, Make, Unit, event, ready, until
+from collector_rig import HUB, UNIT, Make, Unit, event, ready, run_of, until
 from prometheus_client.parser import text_string_to_metric_families
 from servers import Mosquitto
 
@@ -33,10 +33,13 @@ def test_what_is_stored_and_what_is_not_is_counted_by_kind(mosquitto: Mosquitto,
     with Unit(mosquitto) as unit:
         unit.send(event(1), event(2, kind="fault", fault="edges_lost"), event(3, entrance="chimney"))
         unit.publish("events", "nonsense")
-        until(lambda: collector.ledger.dead_counts() == {"entrance": 1, "json": 1} and unit.done() == {1, 2, 3}, "done")
-        until(lambda: ("foyer_events_total", "unknown dead") in figures(collector), "counted")
+        unit.send(event(4, role="counting"), runs=[run_of(range(5, 9))])
+        until(lambda: unit.done() == set(range(1, 9)), "done")
+        until(lambda: collector.ledger.dead_counts() == {"entrance": 1, "json": 1}, "letters")
+        assert all(ack["runs"] for ack in unit.acks), "it says that it reads them"
+        until(lambda: figures(collector).get(("foyer_events_total", "passage stored")) == 6, "counted")
         found = figures(collector)
-    assert found["foyer_events_total", "passage stored"] == 1
+    assert found["foyer_events_total", "passage stored"] == 6
     assert found["foyer_events_total", "fault stored"] == 1
     assert found["foyer_events_total", "passage dead"] == 1
     assert found["foyer_events_total", "unknown dead"] == 1

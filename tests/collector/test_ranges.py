@@ -38,6 +38,17 @@ def test_numbers_can_be_taken_out(spans: list[tuple[int, int]], removed: list[tu
     assert found == RangeSet((number, number) for number in model)
 
 
+@given(SPANS)
+def test_a_range_of_which_none_was_in_is_put_in(spans: list[tuple[int, int]]) -> None:
+    found = RangeSet()
+    model: set[int] = set()
+    for first, last in spans:
+        fresh = set(range(first, last + 1))
+        assert found.add_new(first, last) == (not model & fresh)
+        model |= fresh if not model & fresh else set()
+    assert found == RangeSet((number, number) for number in model)
+
+
 def test_a_range_that_runs_backwards_is_refused() -> None:
     with pytest.raises(ValueError, match="backwards"):
         RangeSet().add(3, 2)

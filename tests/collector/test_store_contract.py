@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from collector_samples import EPOCH, MINUTE_NS, OTHER_EPOCH, T0_NS, counter, health, parcel, passage, recount
+from collector_samples import (
+    EPOCH,
+    MINUTE_NS,
+    OTHER_EPOCH,
+    T0_NS,
+    counter,
+    health,
+    in_columns,
+    parcel,
+    passage,
+    recount,
+)
 from event_samples import every_kind
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +29,7 @@ from servers import Influx, InfluxV2Front
 from collector.store import open_store
 from collector.store.base import QUARTER_NS, Coverage, Parcel, Store, StoreUnavailable, Tally
 from firmware_cfg.errors import ConfigError
+from firmware_cfg.wire import Event
 
 HOUR_NS = 4 * QUARTER_NS
 Open = Callable[[str], Store]
@@ -99,6 +111,50 @@ def test_a_resend_stores_nothing_new(store: Store) -> None:
         store.coverage_15m("north", T0_NS, T0_NS + QUARTER_NS),
     ) == before
     assert store.tally("window", EPOCH) == {"passage": Tally(2, 2)}
+
+
+def many_passages() -> list[Event]:
+    """Of two sensors in three quarters of an hour, some of which leave out what others say."""
+    knows = {"speed_m_s": 1.25, "length_m": 0.5, "confidence": 0.75, "persons": 2}
+    return [
+        passage(
+            seq,
+            T0_NS + seq * 3 * MINUTE_NS + seq,
+            direction=("in", "out", "unknown")[seq % 3],
+            sensor="beams" if seq % 4 else "spare-beams",
+            role="counting" if seq % 4 else "reference",
+            clock="synced" if seq % 5 else "unsynced",
+            **(knows if seq % 7 else {}),
+        )
+        for seq in range(1, 13)
+    ]
+
+
+def test_passages_in_columns_are_stored_as_if_they_had_come_singly(opener: Open) -> None:
+    whole = parcel(*many_passages(), counter(13, T0_NS + 13, 1, 0))
+    singly, columns = opener("singly"), opener("columns")
+    singly.write([whole])
+    columns.write([in_columns(whole)])
+    assert len(in_columns(whole).runs) > 2
+    for kind in ("passage", "counter"):
+        found = [store.events(kind, "north", T0_NS, T0_NS + HOUR_NS, limit=100) for store in (singly, columns)]
+        assert found[0] == found[1]
+        assert {stored.event.seq for stored in found[0]} == {e.seq for e in whole.events if e.kind == kind}
+    assert singly.counts_15m("north", T0_NS, T0_NS + HOUR_NS) == columns.counts_15m("north", T0_NS, T0_NS + HOUR_NS)
+    assert singly.touched().quarters == columns.touched().quarters != {}
+
+
+@pytest.mark.parametrize("again", ["singly", "in columns", "half of each"])
+def test_passages_in_columns_and_the_same_singly_are_the_same(store: Store, again: str) -> None:
+    events = many_passages()
+    first, second = parcel(*events[:8]), parcel(*events[4:])
+    if again == "half of each":
+        store.write([in_columns(first), second])
+        store.write([first, in_columns(second)])
+    else:
+        store.write([in_columns(first), second] if again == "singly" else [first, in_columns(second)])
+    assert counted(store) == recount([parcel(*events)], "north")
+    assert store.tally("door", EPOCH) == {"passage": Tally(12, 12)}
 
 
 def test_only_counting_sensors_are_summed_and_directions_kept_apart(store: Store) -> None:
@@ -216,7 +272,8 @@ def histories(draw: st.DrawFn) -> list[list[Parcel]]:
     order = draw(st.permutations([*events, *again]))
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=3)))
     bounds = [0, *cuts, len(order)]
-    return [[parcel(*order[a:b])] for a, b in itertools.pairwise(bounds)]
+    parcels = [parcel(*order[a:b]) for a, b in itertools.pairwise(bounds)]
+    return [[in_columns(each) if draw(st.booleans()) else each] for each in parcels]
 
 
 numbers = itertools.count()
@@ -274,6 +331,19 @@ def test_embedded_survives_being_copied_while_open(tmp_path: Path) -> None:
     other = open_store(f"sqlite:{tmp_path}/copy/store.db")
     assert other.tally("door", EPOCH) == {"passage": Tally(1, 1)}
     other.close()
+    store.close()
+
+
+def test_influx_refuses_of_passages_in_columns_only_those_that_do_not_fit(influx: Influx) -> None:
+    influx.write('passage,sensor=other persons="text" 5', 'passage,sensor=other confidence="text" 1789999200000000000')
+    store = open_store(f"influxdb+{influx.url}/foyer")
+    whole = parcel(counter(1, T0_NS, 1, 0), passage(2, 5), passage(3, 30 * 86_400 * 10**9), passage(4, 7))
+    refused = store.write([in_columns(whole)])
+    assert [(found.unit, found.epoch, found.event) for found in refused] == [
+        ("door", EPOCH, event) for event in (passage(2, 5), passage(4, 7))
+    ]
+    assert "persons" in refused[0].reason
+    assert store.tally("door", EPOCH) == {"passage": Tally(1, 1), "counter": Tally(1, 1)}
     store.close()
 
 

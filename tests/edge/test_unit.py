@@ -71,6 +71,9 @@ class RealCollector(Network):
 
     fleet: Fleet | None = None
     folder: Path = Path()
+    reads_runs: bool = True
+    in_runs: int = 0
+    """Events that came in columns."""
     lost_acks: int = 0
     """So many answers are lost on the way, and then no more."""
 
@@ -85,6 +88,7 @@ class RealCollector(Network):
         batch = Batch()
         batch.add(Delivery(topic, payload, retained=False, mid=1, qos=1, connection=1), self._judged(topic, payload))
         assert not batch.dead
+        self.in_runs += sum(len(run.seq) for parcel in batch.parcels for run in parcel.runs)
         assert not self.store.write(batch.parcels, batch.reports)
         for (_, epoch), answer in batch.answers.items():
             if self.lost_acks and answer.done:
@@ -120,6 +124,7 @@ def test_fourteen_days_without_a_broker_at_thurrocks_rate_are_stored_once(tmp_pa
     network.connect("four")
     rig.run(60 * NS_PER_S)
     assert rig.unit.stats().open_ == 0
+    assert network.in_runs > events / 2
     stored = network.store.events("passage", "hall", 0, T_NS_MAX, limit=2 * events)
     network.store.close()
     assert len(stored) == events == 10_404

@@ -27,6 +27,10 @@ PASSAGE = {
 }
 BATCH = {"v": 1, "unit": "armley-front", "epoch": "00112233aabbccdd", "sent_ns": 5, "events": [PASSAGE]}
 
+ALIKE = {"clock": "synced", "kind": "passage", "sensor": "front-beams", "hub": "armley", "entrance": "front"}
+RUN = ALIKE | {"seq": [1, 2], "t_ns": [5, 6], "direction": ["in", "out"], "length_m": [0.3, None]}
+LONG = {"seq": list(range(1, 201)), "t_ns": list(range(200)), "direction": ["in"] * 200, "length_m": []}
+
 NAMES = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,3}", fullmatch=True)
 
 
@@ -65,6 +69,45 @@ def test_fields_of_a_newer_unit_are_ignored() -> None:
 def test_what_the_contract_forbids_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         wire.EventBatch.model_validate_json(json.dumps(BATCH | change))
+
+
+def test_a_run_is_passages_in_columns() -> None:
+    batch = wire.EventBatch.model_validate_json(json.dumps(BATCH | {"events": [], "runs": [RUN]}))
+    (run,) = batch.runs
+    assert (run.direction, run.length_m, run.persons, run.role) == (["in", "out"], [0.3, None], [], "counting")
+    whole = wire.EventBatch.model_validate_json(json.dumps(BATCH | {"events": [], "runs": [RUN | LONG]}))
+    assert len(whole.runs[0].seq) == wire.BATCH_EVENTS_MAX
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "counter"},
+        {"clock": "stopped"},
+        {"sensor": "Front Beams"},
+        {"role": "judge"},
+        {"seq": []},
+        {"seq": [1]},
+        {"seq": [1, 0]},
+        {"seq": 1},
+        {"t_ns": [5]},
+        {"t_ns": [5, 2**63]},
+        {"direction": ["in", "up"]},
+        {"direction": ["in", "out", "out"]},
+        {"persons": [1]},
+        {"persons": [1, 0]},
+        {"persons": [1, None]},
+        {"speed_m_s": [1.0]},
+        {"speed_m_s": [1.0, float("inf")]},
+        {"length_m": ["0.3", 0.3]},
+        {"confidence": [1.0, 1.01]},
+        {"confidence": [0.5, 0.5, 0.5]},
+        LONG,
+    ],
+)
+def test_what_the_contract_forbids_in_a_run_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        wire.EventBatch.model_validate_json(json.dumps(BATCH | {"runs": [RUN | change]}))
 
 
 @given(NAMES, NAMES, st.sampled_from(sorted(wire.CHANNEL_MODELS)))

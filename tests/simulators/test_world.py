@@ -28,6 +28,7 @@ def test_in_worlds_of_every_kind_of_fault_all_is_stored_once() -> None:
     assert [verdict for verdict in verdicts if verdict.bad] == []
     assert {fault for verdict in verdicts for fault in verdict.faults} == set(FAULTS)
     assert sum(verdict.stored for verdict in verdicts) > 10 * SEEDS
+    assert sum(verdict.in_runs for verdict in verdicts) > SEEDS
 
 
 def test_a_seed_is_the_same_world_in_another_process() -> None:

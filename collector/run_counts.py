@@ -1,0 +1,64 @@
+"""Passages in columns, as those take them who count persons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import compress
+from operator import mul, sub
+from typing import Self
+
+from collector.store.base import Count
+from collector.store.runs import filled
+from firmware_cfg.doubt import doubts
+from firmware_cfg.wire import PassageRun
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """Persons of each passage of a run that is in order: all, those in, those out, and the doubt about them.
+
+    Of a passage whose direction nobody knows none are in and none out.
+    """
+
+    run: PassageRun
+    persons: list[int]
+    ins: list[int]
+    outs: list[int]
+    doubts: list[float]
+
+    @classmethod
+    def of(cls, run: PassageRun) -> Self | None:
+        """None where numbers or times are not in order."""
+        seqs, times, ways = run.seq, run.t_ns, run.direction
+        if seqs != list(range(seqs[0], seqs[-1] + 1)) or times != sorted(times):
+            return None
+        said = filled(run)
+        persons = said["persons"]
+        ins = list(map(mul, persons, [way == "in" for way in ways]))
+        if "unknown" in ways:
+            outs = list(map(mul, persons, [way == "out" for way in ways]))
+        else:
+            outs = list(map(sub, persons, ins))
+        return cls(run, persons, ins, outs, doubts(persons, said["confidence"]))
+
+    def add_to(self, count: Count, part: slice) -> None:
+        """Count in those of `part`."""
+        ins, outs, unsure = self.ins[part], self.outs[part], self.doubts[part]
+        in_, out = sum(ins), sum(outs)
+        count.in_ += in_
+        count.out += out
+        count.unknown += sum(self.persons[part]) - in_ - out
+        count.variance_in += sum(compress(unsure, ins))
+        count.variance_out += sum(compress(unsure, outs))
+
+    def moves(self) -> tuple[list[float], list[float], list[float]]:
+        """In, out and doubt of each; half of those whose direction is not known went each way, as far as we know."""
+        ins: list[float] = [*self.ins]
+        outs: list[float] = [*self.outs]
+        unsure = [*self.doubts]
+        if "unknown" in self.run.direction:
+            for at, way in enumerate(self.run.direction):
+                if way == "unknown":
+                    ins[at] = outs[at] = self.persons[at] / 2
+                    unsure[at] = self.persons[at]
+        return ins, outs, unsure
