@@ -9,7 +9,7 @@ from typing import Self
 
 from collector.store.base import Count
 from collector.store.runs import filled
-from firmware_cfg.doubt import doubts
+from firmware_cfg.doubt import doubt, doubts_of_one
 from firmware_cfg.wire import PassageRun
 
 
@@ -33,13 +33,18 @@ class RunCounts:
         if seqs != list(range(seqs[0], seqs[-1] + 1)) or times != sorted(times):
             return None
         said = filled(run)
-        persons = said["persons"]
-        ins = list(map(mul, persons, [way == "in" for way in ways]))
+        persons, confidences = said["persons"], said["confidence"]
+        ins: list[int] = [way == "in" for way in ways]
+        if run.persons:
+            ins = list(map(mul, persons, ins))
+            unsure = list(map(doubt, persons, confidences))
+        else:  # each is one, as nearly always
+            unsure = doubts_of_one(confidences)
         if "unknown" in ways:
             outs = list(map(mul, persons, [way == "out" for way in ways]))
         else:
             outs = list(map(sub, persons, ins))
-        return cls(run, persons, ins, outs, doubts(persons, said["confidence"]))
+        return cls(run, persons, ins, outs, unsure)
 
     def add_to(self, count: Count, part: slice) -> None:
         """Count in those of `part`."""

@@ -15,9 +15,9 @@ def doubt(persons: int, confidence: float) -> float:
     return persons * persons * confidence * (1.0 - confidence)
 
 
-def doubts(persons: Iterable[int], confidences: Iterable[float]) -> list[float]:
-    """That of each of many passages."""
-    return [each * each * sure * (1.0 - sure) for each, sure in zip(persons, confidences, strict=True)]
+def doubts_of_one(confidences: Iterable[float]) -> list[float]:
+    """That of each of many passages of one person."""
+    return [confidence * (1.0 - confidence) for confidence in confidences]
 
 
 def interval(value: int, variance: float) -> tuple[int, int]:

@@ -33,7 +33,8 @@ WATCH_KEPT_NS = 8 * 24 * 3600 * NS_PER_S
 """What was watched is known for so long: no building that closes at all stays open for longer."""
 MOVES_MAX = 2_000
 """More than a day of a busy hub. They take 0.1 MB, which counts where many hubs are as busy for hours."""
-_TIDY_EVERY = 512
+_TIDY_EVERY = 256
+"""So many moves beyond that are forgotten at once."""
 _LEARNABLE_UNSEEN = 1.0
 _NORMAL = NormalDist()
 _TAIL = 0.025
@@ -78,6 +79,7 @@ class Occupancy:
         self._state: State | None = None
         """After the first `_stepped` of `_moves`; None where one came out of turn, or none yet."""
         self._stepped = 0
+        self._tidy_at = _TIDY_EVERY
         self._heard_ns = [0] * len(self.entrances)
         self._forgotten_ns = 0
         self._marked = [-1] * len(self.entrances)  # the minute of the last move
@@ -105,7 +107,7 @@ class Occupancy:
         if self._marked[door] != t_ns // MINUTE_NS:
             self._marked[door] = t_ns // MINUTE_NS
             self.watch(door, t_ns, t_ns)
-        if len(moves) % _TIDY_EVERY == 0:
+        if len(moves) >= self._tidy_at:
             self._tidy()
         return True
 
@@ -123,7 +125,6 @@ class Occupancy:
         base, moves = self._base or self._begin(times[0]), self._moves
         if base is None:
             return False
-        before = len(moves)
         if times[0] < base.moved_ns or not moves.add_later(times, epoch, seqs, door, ins, outs, doubts):
             news = list(map(self.take, zip(times, repeat(epoch), seqs, repeat(door), ins, outs, doubts)))
             return any(news)
@@ -132,7 +133,7 @@ class Occupancy:
                 self._marked[door] = minute
                 t_ns = times[bisect_left(times, minute * MINUTE_NS)]
                 self.watch(door, t_ns, t_ns)
-        if before // _TIDY_EVERY != len(moves) // _TIDY_EVERY:
+        if len(moves) >= self._tidy_at:
             self._tidy()
         return True
 
@@ -305,6 +306,7 @@ class Occupancy:
         """Fold moves into the base that are older than any that may still come."""
         moves = self._moves
         old = max(moves.before(moves.last_ns - KEPT_NS), len(moves) - MOVES_MAX)
+        self._tidy_at = len(moves) - old + _TIDY_EVERY
         if old == 0 or self._base is None:
             return
         self._walk(self._base, *moves.columns(0, old))

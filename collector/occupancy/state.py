@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, compress
+from itertools import accumulate, compress, repeat
 from math import sqrt
 from typing import NamedTuple
 
@@ -78,11 +78,17 @@ class State:
     def add(self, moved_ns: int, moves: Columns) -> None:
         """Moves of one quarter of an hour, the last of them at `moved_ns`."""
         doors, ins, outs, doubts = moves
-        weights_in, weights_out = self.learned.weights[::2], self.learned.weights[1::2]
-        lefts = [weights_out[door] * out for door, out in zip(doors, outs, strict=True)]
-        steps = [weights_in[door] * in_ - left for door, in_, left in zip(doors, ins, lefts, strict=True)]
-        for door in set(doors):
-            here = [each == door for each in doors]
+        there = set(doors)
+        ways_in, ways_out = self.learned.weights[::2], self.learned.weights[1::2]
+        if len(there) == 1:
+            way_in, way_out = ways_in[doors[0]], ways_out[doors[0]]
+            lefts = [way_out * out for out in outs]
+            steps = [way_in * in_ - left for in_, left in zip(ins, lefts, strict=True)]
+        else:
+            lefts = [ways_out[door] * out for door, out in zip(doors, outs, strict=True)]
+            steps = [ways_in[door] * in_ - left for door, in_, left in zip(doors, ins, lefts, strict=True)]
+        for door in there:
+            here = [each == door for each in doors] if len(there) > 1 else repeat(True)
             self.counts[2 * door] += sum(compress(ins, here))
             self.counts[2 * door + 1] -= sum(compress(outs, here))
         self.moved_ns = moved_ns

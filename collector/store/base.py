@@ -170,8 +170,8 @@ def minutes_between(since_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:
 
 
 def steps_of(times_ns: Sequence[int], step_ns: int) -> set[int]:
-    """In which steps, such as minutes, these times lie: numbers counted from 1970. There is at least one time."""
-    first, last = min(times_ns) // step_ns, max(times_ns) // step_ns
+    """In which steps, such as minutes, these times lie, which are in order: numbers counted from 1970."""
+    first, last = times_ns[0] // step_ns, times_ns[-1] // step_ns
     return {first} if first == last else {t_ns // step_ns for t_ns in times_ns}
 
 

@@ -166,7 +166,7 @@ class EmbeddedStore(Store):
                     series = self._series_of(parcel.unit, "passage", (run.sensor, run.hub, run.entrance, run.room))
                     epoch_id = self._epoch_id(parcel.unit, parcel.epoch)
                     values["passage"] += run_values(run, series, epoch_id, self._words)
-                    touched.update((series, number * QUARTER_NS) for number in steps_of(run.t_ns, QUARTER_NS))
+                    touched.update((series, number * QUARTER_NS) for number in steps_of(sorted(run.t_ns), QUARTER_NS))
             for kind, flat in values.items():
                 for sql, part in inserts(kind, flat):
                     db.execute(sql, part)

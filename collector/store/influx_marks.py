@@ -53,7 +53,7 @@ class Marks:
         }
         for parcel in parcels:
             for run in parcel.runs:
-                touched.update((run.hub, number) for number in steps_of(run.t_ns, QUARTER_NS))
+                touched.update((run.hub, number) for number in steps_of(sorted(run.t_ns), QUARTER_NS))
         spans = list(dict.fromkeys([*_runs(touched), *self._covered(rows)]))
         thread = threading.current_thread().name.replace(" ", "-")
         return [

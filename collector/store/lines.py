@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter, itemgetter
+from operator import attrgetter, itemgetter, mod
 from typing import Any
+
+from pydantic_core import to_json
 
 from collector.store.base import Parcel
 from collector.store.columns import ALIKE, OTHERS, PLACE, WORDS, Alike, Column, Type
@@ -52,10 +54,11 @@ class Measurement:
         self._columns = columns
         self._prepared = [(index, _PREPARE[c.type]) for index, c in enumerate(columns) if c.type in _PREPARE]
         self._heads: dict[tuple[str | None, ...], str] = {}
-        self._whole = self._template(range(len(columns)))
+        self._whole = self.template(range(len(columns)))
         self._templates: dict[tuple[int, ...], str] = {}
 
-    def _template(self, indices: Iterable[int]) -> str:
+    def template(self, indices: Iterable[int]) -> str:
+        """Those of its fields, with placeholders for values that need no preparing."""
         chosen = [self._columns[index] for index in indices]
         return ",".join(f"{column.name}={_PLACEHOLDERS[column.type]}" for column in chosen)
 
@@ -85,8 +88,13 @@ class Measurement:
         if template is None:  # there are as many as a unit has ways not to know something: few
             if len(self._templates) >= _CACHE_MAX:
                 self._templates.clear()
-            template = self._templates[present] = self._template(present)
+            template = self._templates[present] = self.template(present)
         return template % tuple(values[index] for index in present)
+
+
+def _texts(column: list[Any]) -> list[Any]:
+    """Floats as texts, for which `repr` takes several times as long; other numbers as they are."""
+    return to_json(column)[1:-1].decode().split(",") if type(column[0]) is float else column
 
 
 class EventLines:
@@ -114,16 +122,21 @@ class EventLines:
 
     def run_lines(self, unit: str, epoch: str, run: PassageRun) -> Iterator[str]:
         """The same of passages in columns."""
-        said = filled(run)
-        alike = run.__dict__
+        said, alike = filled(run), run.__dict__
+        columns = [said[name] for name in ("seq", *(column.attribute for column in OTHERS["passage"]))]
+        known = [index for index, column in enumerate(columns) if column.count(None) < len(column)]
         begins = {
             direction: self._begin(unit, epoch, self._alike({**alike, "direction": direction}))
             for direction in set(run.direction)
         }
-        fields = self._rest.fields
-        rest = zip(*(said[name] for name in ("seq", *(column.attribute for column in OTHERS["passage"]))), strict=True)
-        for direction, values, t_ns in zip(run.direction, rest, run.t_ns, strict=True):
-            yield f"{begins[direction]}{fields(values)} {t_ns}"
+        if any(None in columns[index] for index in known):
+            for direction, values, t_ns in zip(run.direction, zip(*columns, strict=True), run.t_ns, strict=True):
+                yield f"{begins[direction]}{self._rest.fields(values)} {t_ns}"
+            return
+        rest = f"{self._rest.template(known).replace('%r', '%s')} %d"
+        wholes = {direction: begin.replace("%", "%%") + rest for direction, begin in begins.items()}
+        rows = zip(*(_texts(columns[index]) for index in known), run.t_ns, strict=True)
+        yield from map(mod, map(wholes.__getitem__, run.direction), rows)
 
     def _begins_of(self, unit: str, epoch: str) -> dict[Alike, str]:
         known = self._begins.get((unit, epoch))

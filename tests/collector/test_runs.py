@@ -16,6 +16,7 @@ from collector.ingest import AHEAD_NS_MAX, DeadLetter, Ingest, Verdict
 from collector.live import Live
 from collector.pipeline import Batch
 from collector.store.base import Parcel
+from collector.store.lines import event_lines
 from collector.store.runs import COLUMNS, passages, singly
 from collector.subscriber import Delivery
 from firmware_cfg.wire import Event, Passage, PassageRun
@@ -188,6 +189,26 @@ def test_in_columns_and_singly_are_the_same_passages(said: list[dict[str, Any]])
         expected = [Passage.model_validate({**ALIKE, "role": "counting", **each}) for each in good]
         assert passages(PassageRun.model_validate(run)) == expected
         assert [Passage.model_validate(each) for each in singly(run)] == expected
+
+
+def fields(line: str) -> tuple[str, dict[str, str | float]]:
+    """Of a line without blanks in its tags: these and the time, and the fields with numbers as numbers."""
+    head, said, t_ns = line.split(" ")
+    pairs = (pair.split("=") for pair in said.split(","))
+    return f"{head} {t_ns}", {key: value if value[0] == '"' else float(value.rstrip("i")) for key, value in pairs}
+
+
+LENGTHS = st.none() | st.floats(0, allow_infinity=False) | st.sampled_from([1e-7, 1e16, 5e-324, 60.0])
+
+
+@given(st.lists(st.tuples(LENGTHS, LENGTHS, st.sampled_from(["in", "out"])), min_size=1, max_size=9), st.booleans())
+def test_lines_for_influxdb_are_the_same(said: list[tuple[Any, Any, str]], all_known: bool) -> None:
+    events = [
+        passage(seq, speed_m_s=speed, length_m=1.5 if all_known else length, direction=way)
+        for seq, (speed, length, way) in enumerate(said, 1)
+    ]
+    whole = parcel(*events)
+    assert list(map(fields, event_lines(in_columns(whole)))) == list(map(fields, event_lines(whole)))
 
 
 MINUTE_NS = 60 * 10**9
