@@ -156,8 +156,10 @@ class Ingest:
             return self._one_by_one(address, payload, now_ns)
         _check_unit(address, batch.unit)
         events, runs = batch.events, batch.runs
+        if not events and not runs:
+            return self._one_by_one(address, payload, now_ns)
         place = self._current(address.unit, events[0].t_ns if events else runs[0].t_ns[0])
-        if place is not None and _fit(place, events, now_ns) and _runs_fit(place, runs, now_ns):
+        if place is not None and _fit(place, events, now_ns) and (not runs or _runs_fit(place, runs, now_ns)):
             for event in events:
                 object.__setattr__(event, "__pydantic_fields_set__", _GIVEN)
             return Verdict(address=address, parcel=Parcel(batch.unit, batch.epoch, events, runs))

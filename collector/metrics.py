@@ -15,7 +15,7 @@ from collector.answers import Live
 from collector.ingest import DeadLetter
 from collector.parsing import PARSED_BYTES_MAX
 from collector.store.base import Parcel
-from firmware_cfg.wire import KINDS, Kind
+from firmware_cfg.wire import KINDS
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -53,10 +53,10 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def stored(self, parcels: Iterable[Parcel]) -> None:
-        kinds: Tally[Kind] = Tally()
+        kinds = Tally([event.kind for parcel in parcels for event in parcel.single])
         for parcel in parcels:
-            kinds.update([event.kind for event in parcel.single])
-            kinds["passage"] += sum(len(run.seq) for run in parcel.runs)
+            for run in parcel.runs:
+                kinds["passage"] += len(run.seq)
         for kind, count in kinds.items():
             self._events.labels(kind, "stored").inc(count)
 

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from collector.holes import HoleKeeper
@@ -101,9 +102,8 @@ class Batch:
 
     def _done(self, done: RangeSet, parcel: Parcel) -> None:
         seqs = [event.seq for event in parcel.single]
-        for run in parcel.runs:
-            seqs += run.seq
-        seqs.sort()
+        if parcel.runs:
+            seqs = sorted(chain(seqs, *(run.seq for run in parcel.runs)))
         if seqs == list(range(seqs[0], seqs[-1] + 1)):
             done.add(seqs[0], seqs[-1])
         else:

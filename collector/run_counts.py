@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import compress
-from operator import mul, sub
+from operator import add, mul, sub
 from typing import Self
 
 from collector.store.base import Count
@@ -47,14 +48,14 @@ class RunCounts:
         return cls(run, persons, ins, outs, unsure)
 
     def add_to(self, count: Count, part: slice) -> None:
-        """Count in those of `part`."""
+        """Count in those of `part`, number by number as if they came singly."""
         ins, outs, unsure = self.ins[part], self.outs[part], self.doubts[part]
         in_, out = sum(ins), sum(outs)
         count.in_ += in_
         count.out += out
         count.unknown += sum(self.persons[part]) - in_ - out
-        count.variance_in += sum(compress(unsure, ins))
-        count.variance_out += sum(compress(unsure, outs))
+        count.variance_in = reduce(add, compress(unsure, ins), count.variance_in)
+        count.variance_out = reduce(add, compress(unsure, outs), count.variance_out)
 
     def moves(self) -> tuple[list[float], list[float], list[float]]:
         """In, out and doubt of each; half of those whose direction is not known went each way, as far as we know."""

@@ -25,7 +25,7 @@ _Parts = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 
 
 def content(events: Sequence[bytes]) -> bytes:
-    """The members `events` and `runs` of a message that holds these events, each of them JSON.
+    """The members `events` and `runs`, as far as they are filled, of a message that holds these events, each as JSON.
 
     Values are moved and not read, so that a passage says the same whether it comes singly or in a run.
     """
@@ -44,7 +44,8 @@ def content(events: Sequence[bytes]) -> bytes:
             singly += [event for event, _ in found]
         else:
             runs.append(head + b",".join(_columns(names, [values for _, values in found])) + b"}")
-    return b'"events":[' + b",".join(singly) + (b'],"runs":[' if runs else b"") + b",".join(runs) + b"]"
+    members = ((b"events", singly), (b"runs", runs))
+    return b",".join(b'"%s":[%s]' % (name, b",".join(found)) for name, found in members if found)
 
 
 def _head(between: Sequence[bytes], names: Sequence[bytes]) -> bytes | None:

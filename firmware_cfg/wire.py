@@ -11,7 +11,16 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 VERSION: Literal[1] = 1
 BATCH_EVENTS_MAX = 200
@@ -150,10 +159,10 @@ class PassageRun(WireModel):
     seq: Annotated[list[Sequence], Field(min_length=1, max_length=BATCH_EVENTS_MAX)]
     t_ns: list[Nanoseconds]
     direction: list[Direction]
-    persons: list[Persons] = []
-    speed_m_s: list[float | None] = []
-    length_m: list[float | None] = []
-    confidence: list[Confidence] = []
+    persons: Annotated[list[Persons], Field(default_factory=list)]
+    speed_m_s: Annotated[list[float | None], Field(default_factory=list)]
+    length_m: Annotated[list[float | None], Field(default_factory=list)]
+    confidence: Annotated[list[Confidence], Field(default_factory=list)]
 
     @model_validator(mode="after")
     def _equally_long(self) -> Self:
@@ -176,19 +185,21 @@ class _Batch(WireModel):
 class EventBatch(_Batch):
     """At most `BATCH_EVENTS_MAX` events, those in runs among them, and `BATCH_BYTES_MAX` bytes; and not none.
 
-    Runs go only to a collector whose last `Ack` said that it reads them.
+    `events`, `runs` or both are given, neither of them empty. Runs go only to a collector whose last `Ack` said that it
+    reads them.
     """
 
-    events: Annotated[list[Event], Field(max_length=BATCH_EVENTS_MAX)] = []
-    runs: Annotated[list[PassageRun], Field(max_length=BATCH_EVENTS_MAX)] = []
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["events"]}, {"required": ["runs"]}]})
 
-    @model_validator(mode="after")
-    def _not_too_many(self) -> Self:
-        if not self.runs and self.events:
-            return self  # as nearly always
-        if not 1 <= len(self.events) + sum(len(run.seq) for run in self.runs) <= BATCH_EVENTS_MAX:
-            raise ValueError(f"events and runs: together 1 to {BATCH_EVENTS_MAX} events are allowed")
-        return self
+    events: Annotated[list[Event], Field(default_factory=list, min_length=1, max_length=BATCH_EVENTS_MAX)]
+    runs: Annotated[list[PassageRun], Field(default_factory=list, min_length=1, max_length=BATCH_EVENTS_MAX)]
+
+    @field_validator("runs")
+    @classmethod
+    def _not_too_many(cls, runs: list[PassageRun], info: ValidationInfo) -> list[PassageRun]:
+        if len(info.data.get("events", ())) + sum(len(run.seq) for run in runs) > BATCH_EVENTS_MAX:
+            raise ValueError(f"together with events at most {BATCH_EVENTS_MAX} are allowed")
+        return runs
 
 
 class RawBatch(_Batch):

@@ -67,7 +67,7 @@ def fleet_of(folder: Path, *hubs: str) -> Fleet:
 def events_in(batch: dict[str, Any]) -> list[dict[str, Any]]:
     """All events of a message, those in columns last, with what beams say that columns leave out."""
     said = {"persons": 1, "speed_m_s": None, "length_m": None}
-    return [*batch["events"], *(said | each for each in spread(batch.get("runs", [])))]
+    return [*batch.get("events", []), *(said | each for each in spread(batch.get("runs", [])))]
 
 
 @dataclass

@@ -62,7 +62,9 @@ def event(seq: int = 1, **fields: Any) -> dict[str, Any]:
 
 
 def batch(*events: Any, **fields: Any) -> dict[str, Any]:
-    return {"v": 1, "unit": "door", "epoch": EPOCH, "sent_ns": NOW_NS, "events": list(events)} | fields
+    """Without `events` where there are only runs."""
+    given = {"events": list(events)} if events or not fields.get("runs") else {}
+    return {"v": 1, "unit": "door", "epoch": EPOCH, "sent_ns": NOW_NS} | given | fields
 
 
 def judge(message: Any, topic: str = "foyer/v1/north/door/events", *, retained: bool = False) -> Verdict:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, compress, repeat
+from functools import reduce
+from itertools import accumulate, compress
 from math import sqrt
+from operator import add
 from typing import NamedTuple
 
 from collector.occupancy.learning import Learned
@@ -76,11 +78,14 @@ class State:
         return sqrt(self._settled()[0] + (unseen / 2) ** 2 + unseen)
 
     def add(self, moved_ns: int, moves: Columns) -> None:
-        """Moves of one quarter of an hour, the last of them at `moved_ns`."""
+        """Moves of one quarter of an hour, the last of them at `moved_ns`.
+
+        Sums go on from where they are, number by number, so that it makes no difference how many come at once.
+        """
         doors, ins, outs, doubts = moves
-        there = set(doors)
         ways_in, ways_out = self.learned.weights[::2], self.learned.weights[1::2]
-        if len(there) == 1:
+        there = set(doors)
+        if len(there) == 1:  # as mostly, and twice as fast
             way_in, way_out = ways_in[doors[0]], ways_out[doors[0]]
             lefts = [way_out * out for out in outs]
             steps = [way_in * in_ - left for in_, left in zip(ins, lefts, strict=True)]
@@ -88,12 +93,12 @@ class State:
             lefts = [ways_out[door] * out for door, out in zip(doors, outs, strict=True)]
             steps = [ways_in[door] * in_ - left for door, in_, left in zip(doors, ins, lefts, strict=True)]
         for door in there:
-            here = [each == door for each in doors] if len(there) > 1 else repeat(True)
+            here = [each == door for each in doors]
             self.counts[2 * door] += sum(compress(ins, here))
             self.counts[2 * door + 1] -= sum(compress(outs, here))
         self.moved_ns = moved_ns
-        self.variance = sum(doubts, self.variance)
-        self.block_left = sum(lefts, self.block_left)
+        self.variance = reduce(add, doubts, self.variance)
+        self.block_left = reduce(add, lefts, self.block_left)
         inside = list(accumulate(steps, initial=self.inside))
         self.inside = inside[-1]
         self.lift = max(self.lift, -min(inside[1:]))  # who leaves an empty building had come in unseen

@@ -41,7 +41,7 @@ class Parcel:
     @property
     def count(self) -> int:
         """How many events there are in all."""
-        return len(self.single) + sum(len(run.seq) for run in self.runs)
+        return len(self.single) + (sum(len(run.seq) for run in self.runs) if self.runs else 0)
 
     @property
     def events(self) -> list[Event]:

@@ -104,6 +104,9 @@ def test_good_ones_stay_in_columns() -> None:
     assert ([each.seq for each in verdict.parcel.single], len(verdict.parcel.runs)) == ([1], 1)
     assert (verdict.parcel.count, verdict.dead) == (11, ())
     assert stored_seqs(verdict) == list(range(1, 12))
+    alone = judge(batch(runs=[run_of([event(1)])])).parcel
+    assert alone is not None
+    assert ([*alone.single], len(alone.runs)) == ([], 1)
 
 
 def test_a_unit_that_moved_meanwhile_is_where_it_was_at_each_time() -> None:
@@ -157,6 +160,7 @@ def test_what_is_no_run_is_kept_whole_and_stays_what_it_is(bad: Any, seqs: tuple
         (batch(runs=[run_of([event(2)])], v=2), "version", (2,)),
         (batch(event(1), runs=7), "invalid", (1,)),
         (batch(runs=[]), "invalid", ()),
+        ({key: value for key, value in batch().items() if key != "events"}, "invalid", ()),
     ],
 )
 def test_a_hopeless_message_names_those_in_runs_too(message: Any, code: str, seqs: tuple[int, ...]) -> None:
