@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from collector.parsing import Bad, event_of, events_of, message_of, named_in, numbers_in, value_of
 from collector.store.base import Parcel
-from collector.store.runs import passages, spread
+from collector.store.runs import NoRun, passages, spread
 from firmware_cfg.load import Fleet
 from firmware_cfg.times import NS_PER_S, to_rfc3339
 from firmware_cfg.wire import (
@@ -118,7 +118,8 @@ class Ingest:
             if not isinstance(raw, dict) or not any(_is_filled_list(raw.get(key)) for key in ("events", "runs")):
                 if letter.epoch is None:
                     return self.judge(letter.topic, letter.payload, now_ns)
-                return self._sort(address, letter.epoch, [raw], now_ns)
+                was_run = isinstance(raw, dict) and any(isinstance(raw.get(key), list) for key in ("seq", "t_ns"))
+                return self._sort(address, letter.epoch, [NoRun(raw) if was_run else raw], now_ns)
             batch = message_of(RawBatch, letter.payload)
             _check_unit(address, batch.unit)
             return self._sort(address, batch.epoch, [*batch.events, *spread(batch.runs)], now_ns)

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from collector.store.base import SEQ_MAX
-from collector.store.runs import spread
+from collector.store.runs import NoRun, spread
 from firmware_cfg.load import explain
 from firmware_cfg.wire import BATCH_EVENTS_MAX, KINDS, Event, RawBatch, WireModel, event_adapter
 
@@ -45,7 +45,7 @@ def event_of(raw: Any) -> Event:
     """`raw` is an event in JSON's values, or so it should be."""
     if not isinstance(raw, dict):
         raise Bad("invalid", "event: is not a JSON object")
-    if isinstance(raw.get("seq"), list):
+    if isinstance(raw, NoRun):
         raise Bad("invalid", "run: its columns are not lists of one length")
     if "kind" not in raw:
         raise Bad("invalid", f"kind: is missing; known: {', '.join(KINDS)}")
@@ -68,9 +68,9 @@ def events_of(batch: RawBatch) -> list[Any]:
 
 
 def numbers_in(raw: Any) -> tuple[int, ...]:
-    """The sequence numbers of an event, or of a run, as far as they can be read."""
+    """The sequence number of an event, or those of a `NoRun`, as far as they can be read."""
     seq = raw.get("seq") if isinstance(raw, dict) else None
-    seqs = seq if isinstance(seq, list) else [seq]
+    seqs = seq if isinstance(raw, NoRun) and isinstance(seq, list) else [seq]
     return tuple(seq for seq in seqs if type(seq) is int and 1 <= seq <= SEQ_MAX)
 
 
@@ -87,7 +87,8 @@ def named_in(payload: bytes) -> tuple[str | None, tuple[int, ...]]:
     epoch = raw.get("epoch")
     if not isinstance(epoch, str) or len(epoch) != 16 or not set(epoch) <= set("0123456789abcdef"):  # noqa: PLR2004 - the wire's Epoch
         return None, ()
-    parts = [part for key in ("events", "runs") if isinstance(raw.get(key), list) for part in raw[key]]
+    events, runs = (raw[key] if isinstance(raw.get(key), list) else [] for key in ("events", "runs"))
+    parts = [*events, *(NoRun(run) for run in runs if isinstance(run, dict))]
     return epoch, tuple(seq for part in parts for seq in numbers_in(part))
 
 

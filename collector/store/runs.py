@@ -11,6 +11,10 @@ COLUMNS = ("seq", "t_ns", "direction", "persons", "speed_m_s", "length_m", "conf
 _DEFAULTS = {name: Passage.model_fields[name].default for name in COLUMNS[3:]}
 
 
+class NoRun(dict[str, Any]):
+    """What came in the place of a run, and stands for no events: its columns are not lists of one length."""
+
+
 def filled(run: PassageRun) -> dict[str, list[Any]]:
     """Every column in full, also those that were left out."""
     length = len(run.seq)
@@ -36,12 +40,12 @@ def singly(run: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def spread(runs: Iterable[Any]) -> Iterator[Any]:
-    """All that these runs say, singly; what is no run is given back as it is."""
+    """All that these runs say, singly; what is no run is given back, an object as `NoRun`."""
     for run in runs:
         try:
             yield from list(singly(run)) if isinstance(run, dict) else [run]
         except ValueError:
-            yield run
+            yield NoRun(run)
 
 
 def passages(run: PassageRun) -> list[Passage]:

@@ -3,7 +3,9 @@
     python tests/benchmarks/bench_collector.py [--events 100000] [--messages 20000]
 
 Messages wait in Mosquitto for persistent sessions at QoS 1; then each drains them: a paho subscriber that does nothing,
-and the collector into each store. Every event is counted in the store afterwards. Ratios mean more than rates, and
+and the collector into each store. A hundred events a message come in both ways: in columns, as a unit sends what waited
+once it was told that the collector reads them (its own code puts them together), and each for itself, as a unit sends
+them before, and other senders. Every event is counted in the store afterwards. Ratios mean more than rates, and
 processor time, which is this process's alone, more than either where the machine has other work: by the clock a bare
 writer has a core for itself, while the collector shares it with the broker. The collector does not watch, since what
 waited is not shown to who watches: bench_live.py and bench_pair.py have that.

@@ -137,7 +137,7 @@ GOOD = run_of([event(7), event(8)])
         (GOOD | {"persons": [1, 1, 1]}, (7, 8), "run: its columns are not lists of one length"),
         (GOOD | {"persons": 1}, (7, 8), "run: its columns are not lists of one length"),
         (GOOD | {"seq": []}, (), "run: its columns are not lists of one length"),
-        (GOOD | {"seq": 7}, (7,), "t_ns: Input should be a valid integer"),
+        (GOOD | {"seq": 7}, (7,), "run: its columns are not lists of one length"),
         ("run", (), "event: is not a JSON object"),
     ],
 )
@@ -167,6 +167,12 @@ def test_a_hopeless_message_names_those_in_runs_too(message: Any, code: str, seq
     verdict = judge(message)
     assert verdict.parcel is None
     assert [(letter.code, letter.seqs) for letter in verdict.dead] == [(code, seqs)]
+
+
+def test_an_event_with_many_numbers_is_no_run() -> None:
+    verdict = judge(batch(event(1), event(2) | {"seq": [2, 3]}))
+    assert (stored_seqs(verdict), dead_seqs(verdict)) == ([1], [])
+    assert "seq: Input should be a valid integer" in verdict.dead[0].reason
 
 
 def test_a_batch_that_was_too_large_is_judged_again_singly() -> None:
