@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from math import hypot
 from typing import Annotated, Literal, Self
 
@@ -59,9 +60,9 @@ class PinsConfig(_Sensor):
         of_chip = f" of {self.chip}" if self.chip else ""
         return [f"{pin}{of_chip}" for pin in self.numbers()]
 
+    @abstractmethod
     def numbers(self) -> list[int]:
         """Its pins' numbers, of those that are fitted."""
-        raise NotImplementedError
 
 
 class BeamPair(PinsConfig):

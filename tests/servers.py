@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.error import HTTPError, URLError
@@ -60,7 +61,7 @@ def free_port() -> int:
     raise ServerError("no free loopback port between 20011 and 32000")
 
 
-class Server:
+class Server(ABC):
     """A process with a folder (`folder`), a data folder in it (`data`), a log, and the loopback port `port`."""
 
     binary: ClassVar[str]
@@ -73,9 +74,9 @@ class Server:
         self._path = program(self.binary)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """Its command line; writes its configuration."""
-        raise NotImplementedError
 
     def ready(self) -> bool:
         """Whether it answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -35,7 +36,7 @@ class Unbounded(Exception):  # noqa: N818 - what happened to a world
     """A queue holds more than its bound."""
 
 
-class Host:
+class Host(ABC):
     """A process and its disk. `_start` makes the process, `_stop` lets go of the one that died."""
 
     def __init__(self, name: str, timeline: Timeline, disk: Disk) -> None:
@@ -116,14 +117,14 @@ class Host:
         with suppress(PowerCut), self.disk.room():
             work()
 
-    def _start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _start(self) -> None: ...
 
-    def _stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _stop(self) -> None: ...
 
-    def _step(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _step(self) -> None: ...
 
 
 class UnitHost(Host):
