@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,15 @@ def test_a_plain_replay_loads_neither_typer_nor_pydantic() -> None:
     assert not {"typer", "pydantic", "pydantic_core", "pyarrow"} & loaded
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """What is started meanwhile heeds SIGINT, also where the tests are run in a shell's background, which do not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("options", [[], ["--"]], ids=["plain", "typer"])
 def test_ctrl_c_ends_it_without_a_word(options: list[str], tmp_path: Path) -> None:
     pipe = tmp_path / "endless.csv"
