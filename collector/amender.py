@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Sequence
 
 from collector.analysis.amend import Amended
@@ -11,21 +9,21 @@ from collector.analysis.buckets import local_day
 from collector.corrections import Version
 from collector.ledger import Ledger
 from collector.live import Live
-from collector.store.base import Store, StoreUnavailable
+from collector.store.base import Store
+from collector.turns import Turns
 from firmware_cfg.load import Fleet
 
 EVERY_S = 2.0
 
-log = logging.getLogger("foyer.collector")
 
-
-class Amender:
-    """A thread that looks every `EVERY_S` what corrections make of the days that it is at the hubs.
+class Amender(Turns):
+    """Looks every `EVERY_S` what corrections make of the days that it is at the hubs.
 
     Where nothing of today is corrected that is one small question to the ledger.
     """
 
     def __init__(self, fleet: Fleet, ledger: Ledger, store: Store, live: Live, wall_ns: Callable[[], int]) -> None:
+        super().__init__("amend", EVERY_S)
         self._fleet = fleet
         self._ledger = ledger
         self._store = store
@@ -34,28 +32,6 @@ class Amender:
         self._newest = -1
         self._active: Sequence[Version] = ()
         self._shown: dict[str, Amended] = {}
-        self.failure: BaseException | None = None
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="amend", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self.turn()
-            except StoreUnavailable as error:  # the pipeline tells of it
-                log.debug("corrections: %s", error)
-            except BaseException as error:  # a bug of ours must not look like silence
-                self.failure = error
-                raise
-            self._closing.wait(EVERY_S)
 
     def turn(self) -> None:
         """Look once. Raises StoreUnavailable; what was shown before is shown on."""

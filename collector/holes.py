@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from collector.ledger import Ledger
 from collector.ranges import RangeSet
 from collector.store.base import Store, StoreUnavailable
+from collector.turns import Turns
 from firmware_cfg.times import NS_PER_S
 from firmware_cfg.wire import Address, Command, Reply, Resend, Resent
 
@@ -159,7 +160,7 @@ def settle(store: Store, outbox: Outbox, holes: Sequence[Range]) -> tuple[list[R
     return list(here), list(missing)
 
 
-class HoleKeeper:
+class HoleKeeper(Turns):
     """Looks every `LOOK_EVERY_S` at the outboxes that something came of, or is missing of.
 
     `send` takes a topic and a payload from any thread; `show` is told (unit, missing, lost) whenever they change.
@@ -176,6 +177,7 @@ class HoleKeeper:
         show: Callable[[str, int, int], None],
         first: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__("holes", LOOK_EVERY_S)
         self._ledger = ledger
         self._store = store
         self._wall_ns = wall_ns
@@ -189,17 +191,6 @@ class HoleKeeper:
         self._asked_ns: dict[str, int] = {}
         self._replies: deque[tuple[str, Reply]] = deque(maxlen=_REPLIES_MAX)
         self._shown: dict[str, tuple[int, int]] = {}
-        self.failure: BaseException | None = None
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="holes", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closing.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     def heard(self, address: Address, epoch: str) -> None:
         """Something of this outbox was recorded."""
@@ -215,22 +206,10 @@ class HoleKeeper:
         with self._lock:
             return self._asks.last_asked((unit, epoch))
 
-    def _run(self) -> None:
-        fresh = True
-        while not self._closing.is_set():
-            try:
-                if fresh:
-                    self._first()
-                    with self._lock:
-                        self._touched.update(self._ledger.outboxes.incomplete())
-                    fresh = False
-                self.turn()
-            except StoreUnavailable as error:  # the pipeline tells of it
-                log.debug("holes: %s", error)
-            except BaseException as error:  # a bug of ours must not look like silence
-                self.failure = error
-                raise
-            self._closing.wait(LOOK_EVERY_S)
+    def begin(self) -> None:
+        self._first()
+        with self._lock:
+            self._touched.update(self._ledger.outboxes.incomplete())
 
     def turn(self) -> None:
         """Look once. Raises StoreUnavailable; what was not looked at then is looked at the next time."""

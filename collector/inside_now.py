@@ -9,7 +9,7 @@ from sys import intern
 from collector.analysis.footfall import counting_sensors, split
 from collector.answers import PeopleInside
 from collector.occupancy import Move, Occupancy, Past
-from collector.occupancy.state import Plain
+from collector.occupancy.state import MoveRun, Plain
 from collector.run_counts import RunCounts
 from collector.store.base import QUARTER_NS, Coverage, Quarter
 from collector.unit_now import UnitNow
@@ -53,7 +53,7 @@ class InsideNow:
         door = self._doors.get(run.entrance or "")
         if run.role != "counting" or door is None or run.t_ns[-1] < self._occupancy.since_ns:
             return False
-        return self._occupancy.take_run(run.t_ns, intern(epoch), run.seq, door, *counts.moves())
+        return self._occupancy.take_run(MoveRun(intern(epoch), door, run.t_ns, run.seq, *counts.moves()))
 
     def report(self, report: Health) -> None:
         for name, sensor in report.sensors.items():

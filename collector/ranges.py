@@ -1,4 +1,4 @@
-"""Sets of sequence numbers, kept as the few ranges they fall into."""
+"""Sets of numbers, kept as the few ranges they fall into."""
 
 from __future__ import annotations
 
@@ -84,3 +84,14 @@ class RangeSet:
                 missing.append((expected, first - 1))
             expected = max(expected, last + 1)
         return missing
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans from one number until before another, such as times: the same in order, and none of it twice."""
+    found: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((first, end))
+    return found

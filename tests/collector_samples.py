@@ -16,19 +16,20 @@ T0_NS = 1_789_999_200 * 10**9  # 2026-09-21T14:00:00Z, a quarter's start
 MINUTE_NS = 60 * 10**9
 
 
+PASSAGE = {
+    "clock": "synced",
+    "kind": "passage",
+    "sensor": "beams",
+    "hub": "north",
+    "entrance": "front",
+    "direction": "in",
+}
+"""All that one says but its number and time."""
+
+
 def passage(seq: int, t_ns: int | None = None, **fields: Any) -> Event:
-    base = {
-        "seq": seq,
-        "t_ns": T0_NS + seq if t_ns is None else t_ns,
-        "clock": "synced",
-        "kind": "passage",
-        "sensor": "beams",
-        "hub": "north",
-        "entrance": "front",
-        "direction": "in",
-        "persons": 1,
-    }
-    return event_adapter.validate_python(base | fields)
+    when = {"seq": seq, "t_ns": T0_NS + seq if t_ns is None else t_ns}
+    return event_adapter.validate_python(when | PASSAGE | {"persons": 1} | fields)
 
 
 def counter(seq: int, t_ns: int, in_: int, out: int, **fields: Any) -> Event:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from collector_samples import EPOCH, PASSAGE
+
 from collector.ingest import Ingest, Verdict
 from firmware_cfg.load import Fleet
 from firmware_cfg.schema import Hub
 
 NOW_NS = 1_790_000_000 * 10**9  # 2026-09-21
-EPOCH = "0123456789abcdef"
 
 
 def hub(name: str, *units: dict[str, Any]) -> Hub:
@@ -48,17 +49,8 @@ FLEET = Fleet(
 
 
 def event(seq: int = 1, **fields: Any) -> dict[str, Any]:
-    base = {
-        "seq": seq,
-        "t_ns": NOW_NS - seq,
-        "clock": "synced",
-        "kind": "passage",
-        "sensor": "beams",
-        "hub": "north",
-        "entrance": "front",
-        "direction": "in",
-    }
-    return {key: value for key, value in (base | fields).items() if value is not ...}
+    said = {"seq": seq, "t_ns": NOW_NS - seq} | PASSAGE | fields
+    return {key: value for key, value in said.items() if value is not ...}
 
 
 def batch(*events: Any, **fields: Any) -> dict[str, Any]:

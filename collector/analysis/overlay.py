@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from collector.analysis.counts import Sum, split
 from collector.corrections import Correction, Version
+from collector.ranges import joined
 from collector.store.base import QUARTER_NS, Count, Store
 from firmware_cfg.wire import Counter, Event, Kind, Passage
 
@@ -90,7 +91,7 @@ class _Net:
         self._manual = [each for each in chosen if each.kind == "manual"]
         self._gross: dict[Key, Count] = {
             (found.t_ns, found.unit, found.sensor, found.entrance): found.count
-            for span in _merged(_whole(*span) for each in chosen for span in each.spans)
+            for span in joined(_whole(*span) for each in chosen for span in each.spans)
             for found in store.counts_15m(hub, *span)
         }
         self._net = {key: _sum([count]) for key, count in self._gross.items()}
@@ -251,17 +252,6 @@ def _quarter(t_ns: int) -> int:
 def _whole(start_ns: int, end_ns: int) -> tuple[int, int]:
     """Widened to whole quarters."""
     return _quarter(start_ns), -(-end_ns // QUARTER_NS) * QUARTER_NS
-
-
-def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same time, none of it twice."""
-    merged: list[tuple[int, int]] = []
-    for first, last in sorted(spans):
-        if merged and first <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return merged
 
 
 def _quarters(each: Correction) -> range:

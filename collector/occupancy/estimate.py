@@ -8,12 +8,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from statistics import NormalDist
 
 from collector.occupancy.hours import Hours
 from collector.occupancy.moves import Moves
-from collector.occupancy.state import Columns, Move, Plain, State, quarter_of
+from collector.occupancy.state import Columns, Move, MoveRun, Plain, State, quarter_of
 from collector.occupancy.watched import REPORT_LATE_NS, Flow, Watched
 from collector.store.base import MINUTE_NS, QUARTER_NS, steps_of
 from firmware_cfg.schema import Hub
@@ -111,22 +110,14 @@ class Occupancy:
             self._tidy()
         return True
 
-    def take_run(
-        self,
-        times: list[int],
-        epoch: str,
-        seqs: list[int],
-        door: int,
-        ins: list[float],
-        outs: list[float],
-        doubts: list[float],
-    ) -> bool:
-        """The same of many moves of one outbox and door, which are in order: False where none is news."""
-        base, moves = self._base or self._begin(times[0]), self._moves
+    def take_run(self, run: MoveRun) -> bool:
+        """The same of many: False where none is news."""
+        times, door, moves = run.times, run.door, self._moves
+        base = self._base or self._begin(times[0])
         if base is None:
             return False
-        if times[0] < base.moved_ns or not moves.add_later(times, epoch, seqs, door, ins, outs, doubts):
-            news = list(map(self.take, zip(times, repeat(epoch), seqs, repeat(door), ins, outs, doubts)))
+        if times[0] < base.moved_ns or not moves.add_later(run):
+            news = list(map(self.take, run.singly()))
             return any(news)
         for minute in sorted(steps_of(times, MINUTE_NS)):
             if self._marked[door] != minute:

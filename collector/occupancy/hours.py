@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from collector.analysis.buckets import local_date
+from collector.ranges import joined
 from firmware_cfg.schema import WEEKDAYS, Hub
 from firmware_cfg.times import NS_PER_S
 
@@ -78,7 +79,7 @@ class Hours:
         self._around = (first - _AROUND, last + _AROUND + _DAY)
         self._known_ns = (self._at(first, time()), self._at(last + _DAY, time()))
         days = [self._around[0] + index * _DAY for index in range((self._around[1] - self._around[0]).days)]
-        self._open = _joined([stretch for day in days for stretch in self._opening(day)])
+        self._open = joined([stretch for day in days for stretch in self._opening(day)])
         if any(self._hub.hours.values()):
             self._closed = [
                 _closed(closes + LINGER_NS, opens - EARLY_NS)
@@ -104,13 +105,3 @@ class Hours:
 
 def _closed(start_ns: int, end_ns: int) -> Closed:
     return Closed(start_ns, min(start_ns + SURE_NS, (start_ns + end_ns) // 2), end_ns)
-
-
-def _joined(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for opens, closes in sorted(stretches):
-        if joined and opens <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(closes, joined[-1][1]))
-        else:
-            joined.append((opens, closes))
-    return joined

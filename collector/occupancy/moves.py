@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from collector.occupancy.state import Columns, Plain
+from collector.occupancy.state import Columns, MoveRun, Plain
 
 
 class Moves:
@@ -55,26 +55,17 @@ class Moves:
         self._doubts.insert(at, doubt)
         return at
 
-    def add_later(
-        self,
-        times: list[int],
-        epoch: str,
-        seqs: list[int],
-        door: int,
-        ins: list[float],
-        outs: list[float],
-        doubts: list[float],
-    ) -> bool:
-        """Add many of one outbox and door, which are in order; False, and nothing is added, where they are not last."""
-        if times[0] <= self.last_ns:
+    def add_later(self, run: MoveRun) -> bool:
+        """Add them all; False, and nothing is added, where one may be no later than those that are there."""
+        if run.times[0] <= self.last_ns:
             return False
-        self._times.fromlist(times)
-        self._epochs += [epoch] * len(times)
-        self._seqs.fromlist(seqs)
-        self._doors.extend(array("H", [door]) * len(times))
-        self._ins.fromlist(ins)
-        self._outs.fromlist(outs)
-        self._doubts.fromlist(doubts)
+        self._times.fromlist(run.times)
+        self._epochs += [run.epoch] * len(run.times)
+        self._seqs.fromlist(run.seqs)
+        self._doors.extend(array("H", [run.door]) * len(run.times))
+        self._ins.fromlist(run.ins)
+        self._outs.fromlist(run.outs)
+        self._doubts.fromlist(run.doubts)
         return True
 
     def before(self, t_ns: int) -> int:

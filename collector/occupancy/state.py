@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import accumulate, compress
+from itertools import accumulate, compress, repeat
 from math import sqrt
 from operator import add
 from typing import NamedTuple
@@ -29,6 +29,25 @@ class Move(NamedTuple):
 
 Plain = tuple[int, str, int, int, float, float, float]
 """A Move, or its values without their names, which is made in a fifth of the time."""
+
+
+class MoveRun(NamedTuple):
+    """Moves of one outbox through one door, in the order of their times and numbers, a column each."""
+
+    epoch: str
+    door: int
+    times: list[int]
+    seqs: list[int]
+    ins: list[float]
+    outs: list[float]
+    doubts: list[float]
+
+    def singly(self) -> Iterator[Plain]:
+        return zip(
+            self.times, repeat(self.epoch), self.seqs, repeat(self.door), self.ins, self.outs, self.doubts, strict=False
+        )
+
+
 Columns = tuple[Sequence[int], Sequence[float], Sequence[float], Sequence[float]]
 """Of many moves: doors, in, out, variance."""
 

@@ -58,7 +58,7 @@ class Measurement:
         self._templates: dict[tuple[int, ...], str] = {}
 
     def template(self, indices: Iterable[int]) -> str:
-        """Those of its fields, with placeholders for values that need no preparing."""
+        """Those of its fields, in which `%` puts values that need no preparing."""
         chosen = [self._columns[index] for index in indices]
         return ",".join(f"{column.name}={_PLACEHOLDERS[column.type]}" for column in chosen)
 

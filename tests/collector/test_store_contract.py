@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,7 +26,6 @@ from servers import Influx, InfluxV2Front
 
 from collector.store import open_store
 from collector.store.base import QUARTER_NS, Coverage, Parcel, Store, StoreUnavailable, Tally
-from firmware_cfg.errors import ConfigError
 from firmware_cfg.wire import Event
 
 HOUR_NS = 4 * QUARTER_NS
@@ -307,33 +304,6 @@ def test_embedded_keeps_two_events_of_the_same_nanosecond(tmp_path: Path) -> Non
     store.close()
 
 
-def test_embedded_made_by_a_newer_foyer_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "store.db"
-    with sqlite3.connect(file) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(ConfigError, match="has schema 99, this Foyer knows 2: upgrade"):
-        open_store(f"sqlite:{file}")
-
-
-def test_embedded_in_no_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be used"):
-        open_store(f"sqlite:{tmp_path}/nowhere/store.db")
-
-
-def test_embedded_survives_being_copied_while_open(tmp_path: Path) -> None:
-    """Durable on return: what another process sees in the files is all that was written."""
-    store = open_store(f"sqlite:{tmp_path}/store.db")
-    store.write([parcel(passage(1))])
-    (tmp_path / "copy").mkdir()
-    for file in tmp_path.glob("store.db*"):
-        shutil.copy(file, tmp_path / "copy" / file.name)
-    other = open_store(f"sqlite:{tmp_path}/copy/store.db")
-    assert other.tally("door", EPOCH) == {"passage": Tally(1, 1)}
-    other.close()
-    store.close()
-
-
 def test_influx_refuses_of_passages_in_columns_only_those_that_do_not_fit(influx: Influx) -> None:
     influx.write('passage,sensor=other persons="text" 5', 'passage,sensor=other confidence="text" 1789999200000000000')
     store = open_store(f"influxdb+{influx.url}/foyer")
@@ -399,43 +369,6 @@ def test_influx_behind_a_front_whose_database_is_away(influx: Influx, influx_v2:
         store.write([parcel(passage(2))])
     influx.start()
     assert store.write([parcel(passage(2))]) == []
-    store.close()
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "sqlite:",
-        "postgres://x",
-        "influxdb+http://",
-        "influxdb+http://host:8086",
-        "influxdb+http://host:x/b",
-        "influxdb+http://host/a/b",
-        "influxdb+http://host/b?x=1",
-        "influxdb+ftp://host/b",
-    ],
-)
-def test_an_address_that_cannot_be_used_says_what_is_expected(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"--store.*expected"):
-        open_store(url)
-
-
-@pytest.mark.parametrize("address", ["who:se/cret@host:8086/b", "who:1/secret@host:8086/b", "who:[secret@host:8086/b"])
-def test_an_address_that_cannot_be_used_does_not_print_the_password(address: str) -> None:
-    with pytest.raises(ConfigError, match=r"--store 'influxdb\+http://…@host:8086/b': expected influxdb") as caught:
-        open_store(f"influxdb+http://{address}")
-    assert "cret" not in str(caught.value)
-    assert "'se'" not in str(caught.value)
-    assert caught.value.__cause__ is None
-
-
-def test_secrets_are_not_in_a_stores_name() -> None:
-    store = open_store("influxdb+http://who:secret@127.0.0.1:1/foyer")
-    assert store.name == "influxdb+http://127.0.0.1:1/foyer"
-    with pytest.raises(StoreUnavailable) as caught:
-        store.ping()
-    assert "secret" not in str(caught.value)
     store.close()
 
 
