@@ -2,7 +2,8 @@ cimport cython
 from libc.stdint cimport int64_t
 
 from edge.counting.company cimport arm_density, arm_shorter, piece_density, piece_shorter
-from edge.counting.habits cimport Habits, lag_density, normal
+from edge.counting.curves cimport normal
+from edge.counting.habits cimport Habits, lag_density
 from edge.counting.measure cimport Measure
 from edge.counting.scene cimport Scene
 

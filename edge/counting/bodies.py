@@ -14,7 +14,7 @@ from __future__ import annotations
 from array import array
 
 from cython import compiled
-from cython.cimports.libc.math import log
+from cython.cimports.libc.math import exp, log
 
 from edge.counting.terms import (
     CHAIR_M,
@@ -30,7 +30,8 @@ from edge.counting.terms import (
 )
 
 from .company import arm_density, arm_shorter, piece_density, piece_shorter
-from .habits import Habits, lag_density, normal
+from .curves import normal
+from .habits import Habits, lag_density
 from .measure import Measure
 from .scene import Scene
 
@@ -43,8 +44,7 @@ _BODIES_MAX = 1024
 
 _RISES, _FALLS = 5, 10
 _LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_TINY = 1e-12
-_IMPOSSIBLE = 1e-9
+_TINY, _IMPOSSIBLE = 1e-12, 1e-9
 _SLOWEST_M_S = 0.3
 _JOINED, _PIECES_JOINED = 0.15, 0.4  # of what people have with them touches them, or another piece of it, at a beam
 _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
@@ -54,10 +54,9 @@ _GLITCH_S = 0.06
 _LOG_RANGE = 8.0  # of times between 5 ms and 20 s: a wanderer's may be any
 _SHORTEST_S, _LAG_S_MAX = 0.005, 5.0
 _WALKS, _SHUFFLE_S = 0.8, 0.03
-_SWAY_S, _SWAYS = 0.2, 0.0024787521766663585  # who wanders seldom leaves both beams, and not for longer
+_SWAY_S, _SWAYS = 0.2, exp(-6.0)  # who wanders seldom leaves both beams, and not for longer
 _TURN_LOG, _TURN_SD = 0.3, 0.8  # who turns takes about a second
-_LONE_EDGE = 6.14421235332821e-6
-_OPEN_PULSE = 0.0024787521766663585  # what explains it may still come
+_LONE_EDGE, _OPEN_PULSE = exp(-12.0), exp(-6.0)  # what explains an open one may still come
 _BODY_S = 0.1  # what nobody is shorter than
 _HALF_BODY_S = 0.12
 
@@ -69,8 +68,8 @@ class Bodies:
     pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
     (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
     and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
-    all others `gain` is the density of its edges. All but the lag's are per `EDGE_DENSITY` for each edge. `most…`: what
-    a search makes of it, at most.
+    all others `gain` is the density of its edges. All but the lag's are per `EDGE_DENSITY` for each edge (`worth`).
+    `most…`: what a search makes of it, at most.
     """
 
     __slots__ = (
@@ -139,9 +138,8 @@ class Bodies:
             self.stay_density = array("d", [0.0]) * (4 * LINE_MAX)
             """Of the time since the one before, which may be any in a range of logarithms."""
             self.worth = array("d", [0.0]) * (4 * LINE_MAX + 1)
-        self.worth[0] = 1.0
-        for number in range(4 * LINE_MAX):
-            self.worth[number + 1] = self.worth[number] / EDGE_DENSITY
+        for number in range(4 * LINE_MAX + 1):
+            self.worth[number] = EDGE_DENSITY**-number
 
     def fill(self, scene: Scene, habits: Habits, came: int) -> None:
         """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""

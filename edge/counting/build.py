@@ -19,6 +19,7 @@ MODULES = (
     "evidence",
     "health",
     "found",
+    "curves",
     "habits",
     "company",
     "scene",

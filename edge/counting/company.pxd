@@ -1,6 +1,6 @@
 cimport cython
 
-from edge.counting.habits cimport Curve, below, normal
+from edge.counting.curves cimport Curve, below, normal
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from edge.counting.terms import ARM_M_MAX, ARM_M_MIN
 
-from .habits import Curve, below, normal
+from .curves import Curve, below, normal
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py

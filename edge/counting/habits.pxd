@@ -1,11 +1,11 @@
 cimport cython
 from libc.stdint cimport int64_t
 
+from edge.counting.curves cimport Curve, below, normal
+
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256
 
-cdef int _STEPS
-cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
 cdef double _BRISK_SHARE, _BRISK_LOG, _BRISK_SD, _SLOW_SHARE, _SLOW_LOG, _SLOW_SD, _ODD_SPEED, _FELLOW_SHARE
 cdef double _LENGTH_M, _LENGTH_SD_M, _LENGTH_SHARE, _MORE_M, _MORE_SD_M, _MORE_SHARE, _ODD_LENGTH, _CHAIR_SHARE, _LENGTH_M_MIN, _TINY, _DOUBT_LOG, _ALONE_OF
 cdef double _FOLLOWED, _ALONE_MIN
@@ -17,19 +17,8 @@ cdef double _FIRST_LOG, _LOW_LOG, _USUAL_LOG, _PAIR_NOISE, _PAIR_SPREAD, _PAIR_A
 cdef double MEETING_S, _ROOM_S_MIN, _USUAL_M_S, _HALF, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED, _SHARP
 
-@cython.final
-cdef class Curve:
-    cdef double low, per_step
-    cdef double[1025] values
+cdef Curve _USUAL_LENGTH
 
-    @cython.locals(place=double, step=int64_t)
-    cdef double at(self, double x) noexcept
-
-cdef Curve _BELOW, _USUAL_LENGTH
-
-@cython.locals(z=double, density=double)
-cpdef double normal(double x, double mean, double sd) noexcept
-cpdef double below(double x, double mean, double sd) noexcept
 @cython.locals(speed=double, brisk=double, slow=double)
 cpdef double lag_density(double lag_s, double separation_m) noexcept
 @cython.locals(alike=double)

@@ -9,23 +9,18 @@ Densities are in SI units. A body's *lag* is the time from one beam to the other
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable
 from typing import Any
 
-from cython import cast, compiled, longlong
-from cython.cimports.libc.math import erf, exp, log, sqrt
+from cython.cimports.libc.math import exp, log, sqrt
 
 from edge.counting.terms import CHAIR_M, JITTER_S, MEETING_S
+
+from .curves import Curve, below, normal
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
 except NameError:
     SOURCE_SHA256 = ""
-
-_STEPS = 1024  # of a curve
-_PER_ROOT_TWO_PI = 0.3989422804014327
-_PER_ROOT_TWO = 0.7071067811865476
 
 # Walkers, and slower ones: children, the elderly, those with something in their hands.
 _BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
@@ -67,55 +62,12 @@ _PAIR_SPREAD = sqrt(_STAGGER_SD_M * _STAGGER_SD_M + _PAIR_NOISE)
 _PAIR_AHEAD = sqrt(_PAIR_NOISE) * _PAIR_SPREAD
 
 
-class Curve:
-    """A function that is smooth from `low` to `high` and stays as it is there beyond, read off a table.
-
-    Exact ones took a quarter to a third of all time in `replay`.
-    """
-
-    __slots__ = ("low", "per_step", "values")
-
-    def __init__(self, function: Callable[[float], float], low: float, high: float) -> None:
-        self.low, self.per_step = low, _STEPS / (high - low)
-        if not compiled:  # else it is a C array of the object's own, as its .pxd says
-            self.values = array("d", [0.0]) * (_STEPS + 1)
-        for step in range(_STEPS + 1):
-            self.values[step] = function(low + step / self.per_step)
-
-    def at(self, x: float) -> float:
-        """Its value at `x`, by a straight line between two of the table."""
-        place = (x - self.low) * self.per_step
-        if not place > 0.0:  # nor is what is no number
-            return self.values[0]
-        if place >= _STEPS:
-            return self.values[_STEPS]
-        step: int = cast(longlong, place)
-        return self.values[step] + (place - step) * (self.values[step + 1] - self.values[step])
-
-
-def _below(z: float) -> float:
-    probability: float = 0.5 * (1.0 + erf(z * _PER_ROOT_TWO))
-    return probability
-
-
 def _usual_length(length_m: float) -> float:
     torso = _LENGTH_SHARE * normal(length_m, _LENGTH_M, _LENGTH_SD_M)
     return torso + _MORE_SHARE * normal(length_m, _MORE_M, _MORE_SD_M)
 
 
-def normal(x: float, mean: float, sd: float) -> float:
-    z = (x - mean) / sd
-    density: float = _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
-    return density
-
-
-_BELOW = Curve(_below, -6.0, 6.0)
 _USUAL_LENGTH = Curve(_usual_length, 0.0, 1.0)
-
-
-def below(x: float, mean: float, sd: float) -> float:
-    """The probability that a normal variable is less than `x`."""
-    return _BELOW.at((x - mean) / sd)
 
 
 def lag_density(lag_s: float, separation_m: float) -> float:

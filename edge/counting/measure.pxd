@@ -1,6 +1,7 @@
 cimport cython
 
-from edge.counting.habits cimport Habits, below, lag_density, normal
+from edge.counting.curves cimport below, normal
+from edge.counting.habits cimport Habits, lag_density
 
 cdef extern from *:
     const char* FOYER_SOURCE_SHA256

@@ -13,7 +13,8 @@ from cython.cimports.libc.math import exp, sqrt
 
 from edge.counting.terms import STRAIGHT, UNSEEN
 
-from .habits import Habits, below, lag_density, normal
+from .curves import below, normal
+from .habits import Habits, lag_density
 
 try:
     SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py

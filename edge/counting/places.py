@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 
 from cython import compiled
+from cython.cimports.libc.math import exp
 
 from edge.counting.terms import FIRST, KEPT, LINE_MAX, ROOT
 
@@ -19,7 +20,7 @@ except NameError:
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
 _NONE = -1
-_LONE_PART = 0.018315638888734179  # so much less likely is a part of nobody
+_LONE_PART = exp(-4.0)  # so much less likely is a part of nobody
 
 
 class Places:

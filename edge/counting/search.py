@@ -39,7 +39,8 @@ from .company import (
     odds,
     piece_gap,
 )
-from .habits import Habits, below, fellow_density, normal
+from .curves import below, normal
+from .habits import Habits, fellow_density
 from .places import Places
 from .scene import Scene
 

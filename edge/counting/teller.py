@@ -10,6 +10,7 @@ from math import nan
 from typing import Any
 
 from cython import cast, compiled, longlong
+from cython.cimports.libc.math import exp
 
 from edge.counting.model import DoorSettings
 from edge.counting.terms import KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
@@ -25,8 +26,8 @@ try:
 except NameError:
     SOURCE_SHA256 = ""
 
-_LIKELY, _NOTABLE = 0.1, 0.006737946999085467
-_TIE = 0.2465969639416065  # about as likely
+_LIKELY, _NOTABLE = 0.1, exp(-5.0)
+_TIE = exp(-1.4)  # about as likely
 _SHORT_M, _LONG_M = 0.15, 0.5
 _WIDTH_NS_MIN = 70_000_000  # of anybody
 _SLOW_M_S, _FAST_M_S = 0.4, 2.8

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from edge.counting import build
 
 build.load_pure()
-habits, company = (sys.modules[f"edge.counting.pure.{name}"] for name in ("habits", "company"))
+curves, habits, company = (sys.modules[f"edge.counting.pure.{name}"] for name in ("curves", "habits", "company"))
 
 
 @given(z=st.floats(-20.0, 20.0))
 def test_the_probability_to_be_below(z: float) -> None:
-    assert habits.below(z, 0.0, 1.0) == pytest.approx(0.5 * (1.0 + erf(z / sqrt(2.0))), abs=5e-6)
+    assert curves.below(z, 0.0, 1.0) == pytest.approx(0.5 * (1.0 + erf(z / sqrt(2.0))), abs=5e-6)
 
 
 @given(length_m=st.floats(0.1, 1.5))
@@ -50,7 +50,7 @@ def test_densities_of_company(read: Any, of: Any, low: float, high: float) -> No
 
 
 def test_beyond_its_ends_a_curve_stays_as_it_is_there() -> None:
-    curve = habits.Curve(lambda x: x * x, 1.0, 3.0)
+    curve = curves.Curve(lambda x: x * x, 1.0, 3.0)
     assert [curve.at(x) for x in (-5.0, 1.0, 3.0, 9.0)] == pytest.approx([1.0, 1.0, 9.0, 9.0])
     assert curve.at(2.0) == pytest.approx(4.0)
     assert curve.at(float("nan")) == pytest.approx(1.0)
