@@ -21,7 +21,7 @@ from collector.ledger import Ledger
 from collector.letters import letter_of, write_apart
 from collector.live import Live
 from collector.metrics import Metrics
-from collector.ranges import RangeSet
+from collector.ranges import RangeSet, consecutive
 from collector.store.base import Parcel, Refused, Store, StoreUnavailable
 from collector.subscriber import Delivery
 from firmware_cfg.wire import Ack, Address, Fault, Health, Reply, State
@@ -104,7 +104,7 @@ class Batch:
         seqs = [event.seq for event in parcel.single]
         if parcel.runs:
             seqs = sorted(chain(seqs, *(run.seq for run in parcel.runs)))
-        if seqs == list(range(seqs[0], seqs[-1] + 1)):
+        if consecutive(seqs):
             done.add(seqs[0], seqs[-1])
         else:
             for seq in seqs:

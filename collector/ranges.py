@@ -95,3 +95,8 @@ def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             found.append((first, end))
     return found
+
+
+def consecutive(numbers: list[int]) -> bool:
+    """Whether each is one more than the one before; whoever sent them may have left any gap."""
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))

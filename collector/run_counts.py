@@ -8,6 +8,7 @@ from itertools import compress
 from operator import add, mul, sub
 from typing import Self
 
+from collector.ranges import consecutive
 from collector.store.base import Count
 from collector.store.runs import filled
 from firmware_cfg.doubt import doubt, doubts_of_one
@@ -31,7 +32,7 @@ class RunCounts:
     def of(cls, run: PassageRun) -> Self | None:
         """None where numbers or times are not in order."""
         seqs, times, ways = run.seq, run.t_ns, run.direction
-        if seqs != list(range(seqs[0], seqs[-1] + 1)) or times != sorted(times):
+        if not consecutive(seqs) or times != sorted(times):
             return None
         said = filled(run)
         persons, confidences = said["persons"], said["confidence"]

@@ -191,6 +191,21 @@ def test_the_answer_names_all_that_came(in_run: list[int], single: list[int]) ->
     assert handed.events == len(in_run) + len(single)
 
 
+@pytest.mark.parametrize("columns", [True, False])
+def test_numbers_far_apart_do_not_fill_the_memory(columns: bool) -> None:
+    """Two events of which one has the highest number that there is are no range of 9,007,199,254,740,991."""
+    events = [event(1, t_ns=NOW_NS - 2), event(2**53 - 1, t_ns=NOW_NS - 1)]
+    verdict = judge(batch(runs=[run_of(events)]) if columns else batch(*events))
+    handed = Batch()
+    handed.add(Delivery("", b"", retained=False, mid=1, qos=1, connection=1), verdict)
+    (answer,) = handed.answers.values()
+    assert list(answer.done) == [(1, 1), (2**53 - 1, 2**53 - 1)]
+    assert verdict.parcel is not None
+    live = Live(FLEET, lambda: NOW_NS)
+    live.stored([verdict.parcel])
+    assert live.snapshot("north").visits_today.value == 2
+
+
 @given(passages_said())
 def test_in_columns_and_singly_are_the_same_passages(said: list[dict[str, Any]]) -> None:
     good = [each for each in said if all(each[name] not in BAD[name] for name in each if name in BAD)]
