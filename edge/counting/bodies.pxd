@@ -1,19 +1,6 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.company cimport arm_density, arm_shorter, piece_density, piece_shorter
-from edge.counting.curves cimport normal
-from edge.counting.habits cimport Habits, lag_density
-from edge.counting.measure cimport Measure
-from edge.counting.scene cimport Scene
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int _BODIES_MAX, STRAIGHT, UNSEEN, WANDERER, NOBODY, LINE_MAX
-cdef int _RISES, _FALLS
-cdef double CHAIR_M, CHAIR_PIECE_M, EDGE_DENSITY, FOREVER_S, PERSON_RATE, _LAG_S_MIN, _TINY, _IMPOSSIBLE
-cdef double _SLOWEST_M_S, _JOINED, _PIECES_JOINED, _USUAL_M, _USUAL_PART_M, _WIDTH_SD_M
+cdef int _BODIES_MAX
+cdef double _TINY_GAIN, _IMPOSSIBLE
+cdef double _JOINED, _PIECES_JOINED, _USUAL_PART_M, _WIDTH_SD_M
 cdef double _NOBODY_RATE, _GLITCH_S, _LOG_RANGE, _SHORTEST_S, _LAG_S_MAX, _WALKS, _SHUFFLE_S, _SWAY_S, _SWAYS, _TURN_LOG, _TURN_SD, _LONE_EDGE, _OPEN_PULSE, _BODY_S, _HALF_BODY_S
 
 @cython.final

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """All that may have made some edges of the waiting pulses, whoever made the others.
 
 Compiled by Cython with the types in `bodies.pxd`; the same source runs uncompiled.
@@ -20,12 +19,17 @@ from edge.counting.terms import (
     CHAIR_M,
     CHAIR_PIECE_M,
     EDGE_DENSITY,
+    FALLS,
     FOREVER_S,
+    LAG_S_MIN,
     LINE_MAX,
     NOBODY,
     PERSON_RATE,
+    RISES,
+    SLOWEST_M_S,
     STRAIGHT,
     UNSEEN,
+    USUAL_M,
     WANDERER,
 )
 
@@ -35,19 +39,11 @@ from .habits import Habits, lag_density
 from .measure import Measure
 from .scene import Scene
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _BODIES_MAX = 1024
 
-_RISES, _FALLS = 5, 10
-_LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_TINY, _IMPOSSIBLE = 1e-12, 1e-9
-_SLOWEST_M_S = 0.3
+_TINY_GAIN, _IMPOSSIBLE = 1e-12, 1e-9
 _JOINED, _PIECES_JOINED = 0.15, 0.4  # of what people have with them touches them, or another piece of it, at a beam
-_USUAL_M, _USUAL_PART_M, _WIDTH_SD_M = 0.30, 0.09, 0.06
+_USUAL_PART_M, _WIDTH_SD_M = 0.09, 0.06
 
 _NOBODY_RATE = 0.02
 _GLITCH_S = 0.06
@@ -147,7 +143,7 @@ class Bodies:
         self.measure.begin(habits.separation_m, habits.jitter_s)
         lone = scene.count[0] == 1 and scene.count[1] == 1
         self.chair_m = self.measure.chair_m = CHAIR_M if lone else CHAIR_PIECE_M
-        self.reach_s = min(2.0, self.separation_m / _SLOWEST_M_S + 0.1)
+        self.reach_s = min(2.0, self.separation_m / SLOWEST_M_S + 0.1)
         self.count = 0
         for edge in range(scene.edges):
             self.head[edge] = -1
@@ -237,7 +233,7 @@ class Bodies:
                 first, first_s, entered_s = line, rise_s, fall_s - rise_s
             elif line != first and second_s < 0.0:
                 second_s = rise_s
-                clearly = clearly or rise_s > first_s + _LAG_S_MIN
+                clearly = clearly or rise_s > first_s + LAG_S_MIN
             times = self._note(times, rise_s)
             number += 1
             at = pulse - line * LINE_MAX
@@ -274,7 +270,7 @@ class Bodies:
             self.gain[body], self.opened[body] = gain, opened
             self.low[2 * body], self.high[2 * body] = low0, high0
             self.low[2 * body + 1], self.high[2 * body + 1] = low1, high1
-            if high0 and high1 and clearly and left_other_s - left_s > _LAG_S_MIN:
+            if high0 and high1 and clearly and left_other_s - left_s > LAG_S_MIN:
                 self.direction[body] = -1 if first else 1
             self.centre_s[body] = _middle(left0_s, left1_s) - _HALF_BODY_S
 
@@ -301,7 +297,7 @@ class Bodies:
         longest_s = _SHORTEST_S
         for index in range(1, times):
             longest_s = max(longest_s, self.stay_s[index] - self.stay_s[index - 1])
-        return _LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY
+        return _LOG_RANGE * normal(log(longest_s), _TURN_LOG, _TURN_SD) + _TINY_GAIN
 
     def _as_walked(self, habits: Habits, lag_s: float, width_s: float) -> float:
         """What is gained by knowing that those who wander come and leave walking: most of them keep a walker's lag.
@@ -312,7 +308,7 @@ class Bodies:
             return 1.0
         walks = lag_density(max(lag_s, _SHORTEST_S), self.separation_m) * _LOG_RANGE * max(lag_s, _SHORTEST_S)
         slow = min(1.0, lag_s * lag_s / (_SHUFFLE_S * _SHUFFLE_S))
-        gain = _WALKS * walks + (1.0 - _WALKS) * slow + _TINY
+        gain = _WALKS * walks + (1.0 - _WALKS) * slow + _TINY_GAIN
         if width_s < lag_s:
             speed = self.separation_m / lag_s
             length = habits.length_density(width_s * speed, lag_s, self.chair_m) * speed
@@ -353,7 +349,7 @@ class Bodies:
             rest >>= 1
             edge += 1
         speed = self.separation_m / measure.lag_s
-        bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (_RISES, _FALLS))
+        bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (RISES, FALLS))
         if kind == UNSEEN:
             person, arm, piece = measure.fit, 0.0, 0.0
         elif bounded:
@@ -379,7 +375,7 @@ class Bodies:
         self.lag_s[body], self.centre_s[body] = measure.lag_s, measure.centre_s
         self.width_s[body] = self.width_part_s[body] = measure.width_s
         if bounded:
-            self.width_s[body] = min(measure.width_s, _USUAL_M / speed)
+            self.width_s[body] = min(measure.width_s, USUAL_M / speed)
             self.width_part_s[body] = min(measure.width_s, _USUAL_PART_M / speed)
         if bounded or kind == UNSEEN:
             self.width_sd_s[body] = _WIDTH_SD_M / speed

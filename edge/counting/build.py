@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+COMPILED = "edge.counting._core"
 MODULES = (
     "pulses",
     "evidence",
@@ -33,7 +34,7 @@ MODULES = (
     "window",
     "door",
 )
-"""The compiled modules, each after those it imports."""
+"""What is compiled, as one module, so that the compiler sees through all calls: each after those it imports."""
 
 _HERE = Path(__file__).parent
 _PURE = "edge.counting.pure"
@@ -48,12 +49,13 @@ class StaleCoreError(CoreBuildError):
 
 
 def source_paths(folder: Path = _HERE) -> list[Path]:
-    """The files that the compiled modules are made from."""
-    return [folder / f"{name}{suffix}" for name in MODULES for suffix in (".py", ".pxd")]
+    """The files that the compiled core is made from."""
+    names = ("terms", *MODULES)
+    return [folder / f"{name}{suffix}" for name in names for suffix in (".py", ".pxd")]
 
 
 def source_sha256(folder: Path = _HERE) -> str:
-    """What a compiled module made from the sources as they are now carries as SOURCE_SHA256."""
+    """What a core compiled from the sources as they are now carries as SOURCE_SHA256."""
     digest = hashlib.sha256()
     for path in source_paths(folder):
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
@@ -82,24 +84,22 @@ def load_pure() -> ModuleType:
 
 
 def load_compiled() -> ModuleType:
-    """The compiled module `door`; raises CoreBuildError where it is not there or not made from these sources."""
+    """The compiled core; raises CoreBuildError where it is not there or not made from these sources."""
     mend = "build it with: pip install -e ."
-    found = {name: importlib.util.find_spec(f"edge.counting.{name}") for name in MODULES}
-    for name, spec in found.items():
-        if spec is None or not isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
-            raise CoreBuildError(f"edge.counting.{name} is not compiled; {mend}")
+    spec = importlib.util.find_spec(COMPILED)
+    if spec is None or not isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
+        raise CoreBuildError(f"the counting core is not compiled; {mend}")
     try:
-        modules = [importlib.import_module(f"edge.counting.{name}") for name in MODULES]
+        module = importlib.import_module(COMPILED)
     except (ImportError, TypeError, ValueError) as error:
         raise StaleCoreError(f"the compiled counting core does not load ({error}); {mend}") from error
-    fresh = source_sha256()
-    if any(fresh != module.SOURCE_SHA256 for module in modules):
+    if source_sha256() != module.SOURCE_SHA256:
         raise StaleCoreError(f"the compiled counting core is older than its source; {mend}")
-    return modules[-1]
+    return module
 
 
 def load() -> tuple[ModuleType, str]:
-    """The module `door` that FOYER_CORE asks for, and which build it is: `compiled` or `pure`."""
+    """The module with the `Door` that FOYER_CORE asks for, and which build it is: `compiled` or `pure`."""
     wanted = os.environ.get("FOYER_CORE", "auto")
     if wanted not in ("auto", "pure", "compiled"):
         raise CoreBuildError(f"FOYER_CORE={wanted}: expected auto, pure or compiled")

@@ -1,11 +1,4 @@
-cimport cython
-
-from edge.counting.curves cimport Curve, below, normal
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef double ARM_M_MIN, ARM_M_MAX, _PIECE_M_MIN, _PIECE_M_MAX, _ARM_GAP_M, _ARM_GAP_SD_M, _STAGGER_SD_M
+cdef double _PIECE_M_MIN, _PIECE_M_MAX, _ARM_GAP_M, _ARM_GAP_SD_M
 
 cpdef double odds(double share) noexcept
 cpdef double follow_density(double apart_m) noexcept

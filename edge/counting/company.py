@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """How likely people are in each other's company, and with something in their hands.
 
 Compiled by Cython with the types in `company.pxd`; the same source runs uncompiled.
@@ -8,18 +7,12 @@ All are densities per metre, but for those whose names say otherwise.
 
 from __future__ import annotations
 
-from edge.counting.terms import ARM_M_MAX, ARM_M_MIN
+from edge.counting.terms import ARM_M_MAX, ARM_M_MIN, STAGGER_SD_M
 
 from .curves import Curve, below, normal
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _PIECE_M_MIN, _PIECE_M_MAX = 0.04, 1.1
 _ARM_GAP_M, _ARM_GAP_SD_M = 0.07, 0.06
-_STAGGER_SD_M = 0.25
 
 
 def odds(share: float) -> float:
@@ -78,7 +71,7 @@ def _follow_gap(gap_m: float) -> float:
 
 
 def _abreast(apart_m: float) -> float:
-    return 2.0 * normal(apart_m, 0.0, _STAGGER_SD_M)
+    return 2.0 * normal(apart_m, 0.0, STAGGER_SD_M)
 
 
 def _piece_gap(gap_m: float) -> float:

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """The normal distribution, and densities read off tables.
 
 Compiled by Cython with the types in `curves.pxd`; the same source runs uncompiled.
@@ -11,11 +10,6 @@ from collections.abc import Callable
 
 from cython import cast, compiled, longlong
 from cython.cimports.libc.math import erf, exp
-
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
 
 _STEPS = 1024
 _PER_ROOT_TWO_PI = 0.3989422804014327

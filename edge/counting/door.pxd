@@ -1,17 +1,4 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.found cimport Found
-from edge.counting.health cimport Health
-from edge.counting.pulses cimport Beam
-from edge.counting.window cimport Window
-
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int64_t _FOREVER_NS, _T_NS_LIMIT
-cdef double nan
+cdef int64_t _T_NS_LIMIT
 
 @cython.final
 cdef class Door:

@@ -29,12 +29,6 @@ from .window import Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
-_FOREVER_NS = FOREVER_NS
 _T_NS_LIMIT = T_NS_LIMIT
 _SNAPSHOT_VERSION = 4
 
@@ -90,7 +84,7 @@ class Door:
 
     def finish(self) -> list[Passage | Fault]:
         """Let time go on until all is decided; a beam that stays blocked is left so. Edges may follow later."""
-        while self.wake_ns != _FOREVER_NS:
+        while self.wake_ns != FOREVER_NS:
             self._run_until(self.wake_ns)
         return self.found.take()
 

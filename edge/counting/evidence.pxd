@@ -1,10 +1,4 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int64_t ENOUGH, _SEEN_MAX
+cdef int64_t _SEEN_MAX
 
 @cython.final
 cdef class Evidence:

@@ -7,11 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 ENOUGH = 13_816  # 1,000,000 observations
 _SEEN_MAX = 1_000_000_000
 

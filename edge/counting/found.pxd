@@ -1,9 +1,3 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
 cdef int _ROOM
 
 @cython.final

@@ -1,5 +1,3 @@
-# cython: boundscheck=False, wraparound=False, initializedcheck=False
-# The columns are as long as their bounds, which the pure build checks in every test.
 """What a door has found and not told yet, in columns that grow.
 
 Compiled by Cython with the types in `found.pxd`; the same source runs uncompiled.
@@ -11,11 +9,6 @@ from array import array
 from typing import Any
 
 from edge.counting.model import Columns, Fault, Passage, passage_of
-
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
 
 _ROOM = 16
 

@@ -1,12 +1,4 @@
-cimport cython
-
-from edge.counting.search cimport Search
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int NOBODY, LINE_MAX, PART, _GROUPS_MAX
-cdef double ARM_M_MAX
+cdef int _GROUPS_MAX
 
 @cython.final
 cdef class Groups:

@@ -13,11 +13,6 @@ from edge.counting.terms import ARM_M_MAX, LINE_MAX, NOBODY, PART
 
 from .search import Search
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _GROUPS_MAX = 4 * LINE_MAX
 
 

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """What a door knows of its people: how fast, how long and how close they are, and what it learns of that as it goes.
 
 Compiled by Cython with the types in `habits.pxd`; the same source runs uncompiled.
@@ -13,14 +12,9 @@ from typing import Any
 
 from cython.cimports.libc.math import exp, log, sqrt
 
-from edge.counting.terms import CHAIR_M, JITTER_S, MEETING_S
+from edge.counting.terms import CHAIR_M, HALF, JITTER_S, MEETING_S, STAGGER_SD_M
 
 from .curves import Curve, below, normal
-
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
 
 # Walkers, and slower ones: children, the elderly, those with something in their hands.
 _BRISK_SHARE, _BRISK_LOG, _BRISK_SD = 0.8, 0.27, 0.2
@@ -34,7 +28,7 @@ _MORE_M, _MORE_SD_M, _MORE_SHARE = 0.42, 0.06, 0.001
 _CHAIR_M_MIN, _CHAIR_M_MAX = 0.35, 1.15
 _CHAIR_SHARE = 0.3  # of wheels that somebody sits in
 _ODD_LENGTH = 1e-3
-_LENGTH_M_MIN, _TINY = 0.1, 1e-7
+_LENGTH_M_MIN, _TINY_LENGTH = 0.1, 1e-7
 
 _LOW_LENGTH_M = 0.262  # one person in five is shorter: a share of pairs or prams hardly moves it
 _LOW_SHARE = 0.2
@@ -46,10 +40,8 @@ _DOUBT_LOG, _DOUBTED, _ALONE_OF = 0.22, 30, 10.0  # off by so much, after so man
 _LENGTH_TRUST = 0.8
 _SINGLE_MIN = 0.25
 _SCALE_SD, _SHARP = 0.15, 1_000  # of a separation that is not known yet; after so many bodies it is
-_HALF = 0.5
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
-_STAGGER_SD_M = 0.25
 _ROOM_S_MIN = 0.02
 _MEMORY, _PRIOR_PEOPLE = 0.005, 12.0
 _FOLLOWED, _ALONE_MIN = 0.2, 0.4  # of followers are seen together with whom they follow
@@ -58,7 +50,7 @@ _SHARE_MIN, _SHARE_MAX = 0.002, 0.97
 
 _FIRST_LOG, _LOW_LOG, _USUAL_LOG = log(_LENGTH_M / _LOW_LENGTH_M), log(_LOW_LENGTH_M), log(_USUAL_M_S)
 _PAIR_NOISE = 0.5 * _LENGTH_SD_M * _LENGTH_SD_M  # of the mean of two bodies
-_PAIR_SPREAD = sqrt(_STAGGER_SD_M * _STAGGER_SD_M + _PAIR_NOISE)
+_PAIR_SPREAD = sqrt(STAGGER_SD_M * STAGGER_SD_M + _PAIR_NOISE)
 _PAIR_AHEAD = sqrt(_PAIR_NOISE) * _PAIR_SPREAD
 
 
@@ -87,7 +79,7 @@ def fellow_density(lag_log: float, lag_s: float, sd: float, alone: float) -> flo
 def pair_length_density(length_m: float) -> float:
     """Of two people abreast who look like one body: a length and their stagger, per metre."""
     stagger_m = length_m - _LENGTH_M
-    ahead = below(stagger_m * _STAGGER_SD_M / _PAIR_AHEAD, 0.0, 1.0)
+    ahead = below(stagger_m * STAGGER_SD_M / _PAIR_AHEAD, 0.0, 1.0)
     return 2.0 * normal(stagger_m, 0.0, _PAIR_SPREAD) * ahead
 
 
@@ -152,7 +144,7 @@ class Habits:
     def length_density(self, length_m: float, lag_s: float, chair_m: float) -> float:
         """Of a person's body, per metre. `chair_m`: chairs are longer, where no pieces of one are seen apart."""
         if length_m < _LENGTH_M_MIN:
-            return _TINY
+            return _TINY_LENGTH
         odd = self._chair_density(length_m, chair_m) + _ODD_LENGTH
         if not self.blurred:
             return _USUAL_LENGTH.at(length_m) + odd
@@ -178,7 +170,7 @@ class Habits:
     def shorter(self, length_m: float) -> float:
         """The probability that a person's body is shorter."""
         torso = _LENGTH_SHARE * below(length_m, _LENGTH_M, _LENGTH_SD_M)
-        return torso + _MORE_SHARE * below(length_m, _MORE_M, _MORE_SD_M) + _TINY
+        return torso + _MORE_SHARE * below(length_m, _MORE_M, _MORE_SD_M) + _TINY_LENGTH
 
     def _odds_alone(self, share: float, company: float) -> float:
         """The odds of a kind of company that is not seen: where no other is, against those alone and nothing else."""
@@ -218,7 +210,7 @@ class Habits:
 
     def rate(self) -> float:
         """So many people pass each way per second, of late."""
-        return _HALF * self.recent / _RECENT_S
+        return HALF * self.recent / _RECENT_S
 
     def learn_scale(self, lag_s: float, width_s: float) -> None:
         """From a body alone that both beams saw well: one in five is shorter than `_LOW_LENGTH_M`."""
@@ -231,7 +223,7 @@ class Habits:
         else:
             step = pace * (_LOW_SHARE * self._single(lag_s, width_s) if ratio_log > self.low_log else _LOW_SHARE - 1.0)
         self.low_log += step
-        self.lag_log += pace * (_HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
+        self.lag_log += pace * (HALF - (1.0 if log(lag_s) < self.lag_log else 0.0))
         if self.given_m > 0.0 and not self._doubted():
             self.separation_m = self.given_m
         else:

@@ -10,22 +10,18 @@ raised, what lies between is taken for it, so that it is not over and raised aga
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any
 
+from cython.cimports.libc.math import sqrt
+
 from edge.counting.model import FOREVER_NS, LINES, DoorSettings, Fault, Passage
+from edge.counting.terms import SLOWEST_M_S
 
 from .evidence import Evidence, Line
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
-_FOREVER_NS = FOREVER_NS
 _BLOCKED_NS = 60_000_000_000
 _GIVEN_UP_NS = 3_600_000_000_000  # a beam blocked for so long is as good as dead
-_QUIET_NS_MIN, _SLOWEST_M_S = 1_000_000_000, 0.3  # between those who are judged apart
+_QUIET_NS_MIN = 1_000_000_000  # between those who are judged apart
 _BODY_NS_MIN, _BODY_NS_MAX = 70_000_000, 1_500_000_000
 _COUNTED_NS_MAX = 5_000_000_000
 _ONE_BEAM_CONFIDENCE = 0.5
@@ -78,7 +74,7 @@ class Health:
     def __init__(self, settings: DoorSettings, levels: tuple[int, int], since_ns: int) -> None:
         metres = settings.separation_m or 0.0
         self.margin_ns = settings.debounce_ns  # an edge is known this much later than it happened
-        self.quiet_ns = max(_QUIET_NS_MIN, int(metres / _SLOWEST_M_S * 1e9))
+        self.quiet_ns = max(_QUIET_NS_MIN, int(metres / SLOWEST_M_S * 1e9))
         self.outer, self.inner = Line(), Line()
         if levels[0]:
             self.outer.open_ns = since_ns
@@ -95,7 +91,7 @@ class Health:
         """When somebody last passed."""
         self.swapped = Evidence(_DAY_ENOUGH)
         self.found: list[Passage | Fault] = []
-        self.deadline_ns = _FOREVER_NS
+        self.deadline_ns = FOREVER_NS
         self._schedule()
 
     def rise(self, line: int, t_ns: int, changes: int) -> None:
@@ -195,7 +191,7 @@ class Health:
         self._schedule()
 
     def _schedule(self) -> None:
-        self.deadline_ns = _FOREVER_NS
+        self.deadline_ns = FOREVER_NS
         if self.outer.open_ns >= 0 and not self.outer.blocked:
             self.deadline_ns = self.outer.open_ns + _BLOCKED_NS + self.margin_ns
         if self.inner.open_ns >= 0 and not self.inner.blocked:
@@ -222,8 +218,8 @@ class Health:
         mine.edges = mine.extra = 0
         turn = mine.chatter.add(_NOISY if noisy else _NOT_NOISY, 1, 1 if noisy else 0)
         if turn:
-            usual = f"{mine.norm / 1_000:.1f}" if mine.blocks == _NORM_BLOCKS else "fewer"
-            each = f"{mean / 1_000:.1f} changes too many at each edge, {usual} are usual"
+            usual = f"{mine.norm / 1_000.0:.1f}" if mine.blocks == _NORM_BLOCKS else "fewer"
+            each = f"{mean / 1_000.0:.1f} changes too many at each edge, {usual} are usual"
             self._tell(t_ns, "beam_chatters", line, turn, each)
         self._losing(line, mine, t_ns, mine.losing.add(_NOT_LOST_NOW if mine.losing.active else _NOT_LOST, _BLOCK, 0))
 
@@ -292,10 +288,10 @@ class Health:
     def _tell_aim(self, line: int, mine: Line, more: int, turn: int, t_ns: int) -> None:
         usual = -self.wider if line == 0 else self.wider
         seen = f"{mine.misaligned.odd} of the last {mine.misaligned.seen} bodies"
-        detail = f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10)} % at the last"
+        detail = f"{seen} were over {_LONGER_BY // 10} % longer in it than usual, {round(more / 10.0)} % at the last"
         if turn < 0:
             detail = "bodies are as long in it as usual"
-        self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10)} %")
+        self._tell(t_ns, "beam_misaligned", line, turn, f"{detail}; usual are {round(usual / 10.0)} %")
 
     def _learn_wider(self, wider: int) -> None:
         """The median of the first few, in smaller and smaller steps."""

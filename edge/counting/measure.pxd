@@ -1,14 +1,6 @@
-cimport cython
-
-from edge.counting.curves cimport below, normal
-from edge.counting.habits cimport Habits, lag_density
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int STRAIGHT, UNSEEN, _GRID
-cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE
-cdef double _LAG_S_MIN, _CHANGE_SD, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY, _SPEED_LOG_MIN, _SPEED_LOG_STEP, _USUAL_M
+cdef int _GRID
+cdef int _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0, _FIRST_AND_LAST, _MIDDLE
+cdef double _CHANGE_SD, _ODD_CHANGE, _ODD_SHARE, _SWING_SD, _TINY_FIT, _SPEED_LOG_MIN, _SPEED_LOG_STEP
 
 @cython.final
 cdef class Measure:

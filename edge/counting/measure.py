@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """One body that moves straight, tried on some edges of two pulses: how likely it is that it made them.
 
 Compiled by Cython with the types in `measure.pxd`; the same source runs uncompiled.
@@ -11,26 +10,19 @@ from array import array
 from cython import compiled
 from cython.cimports.libc.math import exp, sqrt
 
-from edge.counting.terms import STRAIGHT, UNSEEN
+from edge.counting.terms import FALLS, LAG_S_MIN, RISES, STRAIGHT, UNSEEN, USUAL_M
 
 from .curves import below, normal
 from .habits import Habits, lag_density
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of 1 rise0, 2 fall0, 4 rise1, 8 fall1
-_RISES, _FALLS, _FIRST_AND_LAST, _MIDDLE = 5, 10, 9, 6
+_FIRST_AND_LAST, _MIDDLE = 9, 6
 _CHANGE_SD = 0.06  # of a lag from front to back, as a share of it: people do not walk evenly
 _ODD_CHANGE, _ODD_SHARE = 3.0, 0.03
 _SWING_SD = 0.15  # the same of an arm
 _GRID = 16
 _SPEED_LOG_MIN, _SPEED_LOG_STEP = -1.1, 0.14  # 0.33 to 2.7 m/s
-_LAG_S_MIN = 0.002  # what moves both beams closer together than this moved across neither
-_USUAL_M = 0.30
-_TINY = 1e-12
+_TINY_FIT = 1e-12
 
 
 class Measure:
@@ -100,14 +92,14 @@ class Measure:
             possible = self._three(fall_lag, width0, width1 - width0, rise0)
         elif seen == _NO_RISE0:
             possible = self._three(fall_lag, width1, width0 - width1, fall0 - width1)
-        elif seen == _RISES:
+        elif seen == RISES:
             possible = self._bounded(rise_lag, min(width0, width1), rise0, 1.0)
-        elif seen == _FALLS:
+        elif seen == FALLS:
             possible = self._bounded(fall_lag, min(width0, width1), fall0, -1.0)
         elif seen == _FIRST_AND_LAST:
             return self._unseen(habits, fall1 - rise0, 1.0, rise_lag, width0, 0.5 * (rise0 + fall1))
         elif seen == _MIDDLE:
-            return self._unseen(habits, fall0 - rise1, -1.0, _LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
+            return self._unseen(habits, fall0 - rise1, -1.0, LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
         return STRAIGHT if possible else 0
 
     def _alone(self, lag: float) -> float:
@@ -120,7 +112,7 @@ class Measure:
         return self.last_alone
 
     def _all(self, rise_lag: float, fall_lag: float, width0: float, width1: float, from_s: float) -> bool:
-        if rise_lag < _LAG_S_MIN or fall_lag < _LAG_S_MIN:
+        if rise_lag < LAG_S_MIN or fall_lag < LAG_S_MIN:
             return False
         self.lag_s = lag = 0.5 * (rise_lag + fall_lag)
         self.alone = lag_density(lag, self.separation_m)
@@ -129,27 +121,27 @@ class Measure:
         change = fall_lag - rise_lag
         sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         even = (1.0 - _ODD_SHARE) * normal(change, 0.0, sd) + _ODD_SHARE * normal(change, 0.0, _ODD_CHANGE * sd)
-        self.fit = even + _TINY
-        self.loose = normal(change, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
+        self.fit = even + _TINY_FIT
+        self.loose = normal(change, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY_FIT
         return True
 
     def _three(self, lag: float, width: float, room: float, from_s: float) -> bool:
         """`room`: how far inside its pulse the hidden edge would be."""
-        if lag < _LAG_S_MIN or width <= 0.0:
+        if lag < LAG_S_MIN or width <= 0.0:
             return False
         self.lag_s, self.width_s, self.alone = lag, width, self._alone(lag)
         self.centre_s = from_s + 0.5 * (lag + width)
         sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
-        self.fit = below(room, 0.0, sd) + _TINY
-        self.loose = below(room, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY
+        self.fit = below(room, 0.0, sd) + _TINY_FIT
+        self.loose = below(room, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY_FIT
         return True
 
     def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:
-        if lag < _LAG_S_MIN or width_max <= 0.0:
+        if lag < LAG_S_MIN or width_max <= 0.0:
             return False
         self.lag_s, self.width_s, self.alone = lag, width_max, self._alone(lag)
         # rises: the middle is half a width after them; falls: half a width before
-        middle = 0.5 * (min(_USUAL_M * lag / self.separation_m, width_max) + lag)
+        middle = 0.5 * (min(USUAL_M * lag / self.separation_m, width_max) + lag)
         self.centre_s = from_s + middle if sign > 0.0 else from_s + lag - middle
         self.fit = self.loose = 1.0
         return True

@@ -1,10 +1,4 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int KEPT, ROOT, FIRST, LINE_MAX, _PLACES, _NONE
+cdef int _PLACES
 cdef double _LONE_PART
 
 cdef class Places:

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """The hypotheses of a search, and which of them are kept.
 
 Compiled by Cython with the types in `places.pxd`; the same source runs uncompiled.
@@ -11,15 +10,9 @@ from array import array
 from cython import compiled
 from cython.cimports.libc.math import exp
 
-from edge.counting.terms import FIRST, KEPT, LINE_MAX, ROOT
-
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
+from edge.counting.terms import FIRST, KEPT, LINE_MAX, NONE, ROOT
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
-_NONE = -1
 _LONE_PART = exp(-4.0)  # so much less likely is a part of nobody
 
 
@@ -110,11 +103,11 @@ class Places:
         self.new_mask = self.new_edge = 0
         self.last = edges
         for edge in range(edges + 1):
-            self.kept[edge], self.worst[edge], self.best[edge] = 0, _NONE, 0.0
+            self.kept[edge], self.worst[edge], self.best[edge] = 0, NONE, 0.0
         self.score[ROOT] = 1.0
         self.mask[ROOT] = self.inward[ROOT] = self.outward[ROOT] = 0
         self.groups[ROOT] = self.loose_parts[ROOT] = 0
-        self.parent[ROOT] = _NONE
+        self.parent[ROOT] = NONE
 
     def place(self, parent: int, body: int, score: float, inward: int, outward: int, loose: int) -> int:
         """Find a place among the likeliest that have explained as much, or -1.
@@ -131,7 +124,7 @@ class Places:
             self.mask[place] != mask or self.inward[place] != inward or self.outward[place] != outward
         ):
             place += 1
-        chosen = _NONE
+        chosen = NONE
         if place < end:
             chosen = self._stand_for_both(place, score)
             score = self.score[place]
@@ -141,9 +134,9 @@ class Places:
         elif score > self.score[self.least()]:
             chosen = self.least()
         if chosen < 0:
-            return _NONE
+            return NONE
         if chosen == self.worst[edge]:
-            self.worst[edge] = _NONE
+            self.worst[edge] = NONE
         self.score[chosen], self.mask[chosen] = score, mask
         self.best[edge] = max(self.best[edge], score)
         self.parent[chosen], self.body[chosen] = parent, body
@@ -153,10 +146,10 @@ class Places:
 
     def _stand_for_both(self, place: int, score: float) -> int:
         """Add a hypothesis to the score of a place; -1 where the one that is there was likelier and stays."""
-        chosen = place if score > self.score[place] else _NONE
+        chosen = place if score > self.score[place] else NONE
         self.score[place] += score
         if place == self.worst[self.new_edge]:
-            self.worst[self.new_edge] = _NONE
+            self.worst[self.new_edge] = NONE
         return chosen
 
     def least(self) -> int:

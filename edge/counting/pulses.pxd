@@ -1,11 +1,3 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int64_t _FOREVER_NS
-
 @cython.final
 cdef class Beam:
     cdef readonly int64_t debounce_ns, burst_ns, settle_ns, changes

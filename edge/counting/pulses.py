@@ -9,13 +9,6 @@ from typing import Any
 
 from edge.counting.model import FOREVER_NS
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
-_FOREVER_NS = FOREVER_NS
-
 
 class Beam:
     """One line's raw edges, debounced.
@@ -36,12 +29,12 @@ class Beam:
         """The first change of the burst going on: the debounced edge's time, once settled."""
         self.changes = 0
         """Of the last burst, or the one going on."""
-        self.settle_ns = _FOREVER_NS
+        self.settle_ns = FOREVER_NS
         """When the burst going on settles unless the line changes before; FOREVER_NS without a burst."""
 
     def change(self, t_ns: int) -> None:
         """The raw level turns over at `t_ns`, before which `settle` was called if it was due."""
-        if self.settle_ns == _FOREVER_NS:
+        if self.settle_ns == FOREVER_NS:
             self.burst_ns = t_ns
             self.changes = 0
         self.changes += 1
@@ -50,7 +43,7 @@ class Beam:
 
     def settle(self) -> bool:
         """End the burst; true if it was an edge, now in `level` and `burst_ns`."""
-        self.settle_ns = _FOREVER_NS
+        self.settle_ns = FOREVER_NS
         if self.raw == self.level:
             return False
         self.level = self.raw
@@ -62,7 +55,7 @@ class Beam:
             "raw": self.raw,
             "burst_ns": self.burst_ns,
             "changes": self.changes,
-            "settle_ns": None if self.settle_ns == _FOREVER_NS else self.settle_ns,
+            "settle_ns": None if self.settle_ns == FOREVER_NS else self.settle_ns,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -71,4 +64,4 @@ class Beam:
         self.raw = state["raw"]
         self.burst_ns = state["burst_ns"]
         self.changes = state["changes"]
-        self.settle_ns = _FOREVER_NS if state["settle_ns"] is None else state["settle_ns"]
+        self.settle_ns = FOREVER_NS if state["settle_ns"] is None else state["settle_ns"]

@@ -1,11 +1,3 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.search cimport Search
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
 cdef int64_t _RECENT_NS
 
 @cython.final

@@ -11,11 +11,6 @@ from cython import cast, longlong
 
 from .search import Search
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _RECENT_NS = 3_000_000_000
 
 

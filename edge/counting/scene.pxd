@@ -1,11 +1,4 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int LINE_MAX, _EDGES_MAX
-cdef double FOREVER_S
+cdef int _EDGES_MAX
 
 @cython.final
 cdef class Scene:

@@ -11,11 +11,6 @@ from cython import compiled
 
 from edge.counting.terms import FOREVER_S, LINE_MAX
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _EDGES_MAX = 4 * LINE_MAX
 
 

@@ -1,20 +1,5 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.bodies cimport Bodies
-from edge.counting.company cimport abreast_density, arm_gap, follow_density, follow_gap_density, odds, piece_gap
-from edge.counting.curves cimport below, normal
-from edge.counting.habits cimport Habits, fellow_density
-from edge.counting.places cimport Places
-from edge.counting.scene cimport Scene
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int KEPT, PERSON, PART, RECENT0, RECENT1, ROOT, FIRST, _ALL_SEEN, _NONE
-cdef int STRAIGHT, WANDERER, LINE_MAX
-cdef double PERSON_RATE, JITTER_S, ARM_M_MAX, FOREVER_S
-cdef double MEETING_S, _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
+cdef int _ALL_SEEN
+cdef double _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
 cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN, _HOPE
 cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 

@@ -1,4 +1,3 @@
-# cython: cdivision=True
 """What the pulses of two beams mean: a search for the likeliest people.
 
 Compiled by Cython with the types in `search.pxd`; the same source runs uncompiled.
@@ -20,6 +19,7 @@ from edge.counting.terms import (
     KEPT,
     LINE_MAX,
     MEETING_S,
+    NONE,
     PART,
     PERSON,
     PERSON_RATE,
@@ -44,13 +44,7 @@ from .habits import Habits, fellow_density
 from .places import Places
 from .scene import Scene
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _ALL_SEEN = 4  # edges of a straight body
-_NONE = -1
 
 _COMPANY_M = 1.2
 _CHANCE = 0.1  # the shares hold those, too, who come close by chance
@@ -120,8 +114,8 @@ class Search(Places):
             if bodies.kind[body] < WANDERER:
                 self._bound(body)
         self.clear(scene.edges)
-        self.near0[ROOT] = RECENT0 if recent0 else _NONE
-        self.near1[ROOT] = RECENT1 if recent1 else _NONE
+        self.near0[ROOT] = RECENT0 if recent0 else NONE
+        self.near1[ROOT] = RECENT1 if recent1 else NONE
         if scene.edges:
             self._expand(ROOT, 0, came >= 0)
         for edge in range(1, scene.edges):
@@ -200,7 +194,7 @@ class Search(Places):
         if comes and kind == STRAIGHT:
             begins = self.habits.arm * self.bodies.arm[body] + self.habits.wheel * self.bodies.piece[body]
             begins *= arrival * self.bodies.alone[body]
-            self._add(parent, body, PART, 0.5 * begins, _NONE)
+            self._add(parent, body, PART, 0.5 * begins, NONE)
 
     def _person(self, parent: int, body: int, kind: int, near: int, against: int, lag_log: float) -> float:
         """A body as somebody; returns the rate at which such bodies come."""
@@ -208,7 +202,7 @@ class Search(Places):
         arrival = self.arrival(centre_s, width_s, self.bodies.width_sd_s[body], lag_s, near, against)
         person = self.bodies.person[body]
         if kind != STRAIGHT:
-            self._add(parent, body, PERSON, arrival * person, _NONE)
+            self._add(parent, body, PERSON, arrival * person, NONE)
             return arrival
         alone = lag = self.bodies.alone[body]
         company = self.new_follows + self.new_abreast
@@ -219,7 +213,7 @@ class Search(Places):
             if self.new_abreast > 0.0:
                 beside = fellow_density(lag_log, lag_s, self._spread(_COMPANION_SD, lag_s), alone)
             lag = self.new_follows * behind + self.new_abreast * beside + (1.0 - company) * alone
-        self._add(parent, body, PERSON, arrival * lag * person, _NONE)
+        self._add(parent, body, PERSON, arrival * lag * person, NONE)
         return arrival
 
     def arrival(

@@ -1,19 +1,5 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.found cimport Found
-from edge.counting.groups cimport Groups
-from edge.counting.habits cimport Habits
-from edge.counting.recent cimport Recent
-from edge.counting.scene cimport Scene
-from edge.counting.search cimport Search
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
 cdef double _WIDTH_NS_MIN, _LIKELY, _NOTABLE, _TIE, _SHORT_M, _LONG_M, _SLOW_M_S, _FAST_M_S
-cdef double _CONFIDENCE_MAX, _WANDERER_CONFIDENCE, _CARRY_MAX, _PASSING_S, _WAITING_S, _OFTEN_MET, _MET_M_S, _HALF, nan
+cdef double _CONFIDENCE_MAX, _CARRY_MAX, _PASSING_S, _WAITING_S, _OFTEN_MET, _MET_M_S
 
 @cython.final
 cdef class Teller:

@@ -13,7 +13,7 @@ from cython import cast, compiled, longlong
 from cython.cimports.libc.math import exp
 
 from edge.counting.model import DoorSettings
-from edge.counting.terms import KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER
+from edge.counting.terms import HALF, KEPT, LINE_MAX, PERSON, RECENT0, RECENT1, WANDERER, WANDERER_CONFIDENCE
 
 from .found import Found
 from .groups import Groups
@@ -21,21 +21,15 @@ from .habits import Habits
 from .recent import Recent
 from .search import Search
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
 _LIKELY, _NOTABLE = 0.1, exp(-5.0)
 _TIE = exp(-1.4)  # about as likely
 _SHORT_M, _LONG_M = 0.15, 0.5
 _WIDTH_NS_MIN = 70_000_000  # of anybody
 _SLOW_M_S, _FAST_M_S = 0.4, 2.8
-_CONFIDENCE_MAX, _WANDERER_CONFIDENCE = 0.99, 0.45  # of a wanderer two beams see only where it came and left
+_CONFIDENCE_MAX = 0.99
 _CARRY_MAX = 2.0
 _PASSING_S, _WAITING_S = 0.25, 3.0
 _OFTEN_MET, _MET_M_S = 0.1, 2.0
-_HALF = 0.5
 
 
 class Teller:
@@ -159,7 +153,7 @@ class Teller:
             return
         self.habits.came(search.scene.origin_ns)
         inward = (direction > 0) == (search.scene.line0 == 0)
-        t_ns = search.scene.origin_ns + cast(longlong, max(0.0, search.bodies.centre_s[body] * 1e9 + _HALF))
+        t_ns = search.scene.origin_ns + cast(longlong, max(0.0, search.bodies.centre_s[body] * 1e9 + HALF))
         sure, speed_m_s, length_m, persons = self.sure, nan, nan, 1
         if groups.kind[group] == PERSON:
             recent = self.recent_in if inward else self.recent_out
@@ -173,7 +167,7 @@ class Teller:
                 met = self.habits.meeting_chance(lag_s, width_s, 0.0) if alone else 0.0
                 persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
         else:
-            sure *= _WANDERER_CONFIDENCE
+            sure *= WANDERER_CONFIDENCE
         found.passage(t_ns, 1 if inward else -1, persons, speed_m_s, length_m, _CONFIDENCE_MAX * sure, first)
 
     def _shadow(self, group: int, found: Found, first: int) -> None:
@@ -188,14 +182,14 @@ class Teller:
         if not 0.0 < behind_s < _WAITING_S:
             return
         hidden = self.habits.rate() * behind_s
-        t_ns = scene.origin_ns + cast(longlong, _HALF * (from_s + until_s) * 1e9)
+        t_ns = scene.origin_ns + cast(longlong, HALF * (from_s + until_s) * 1e9)
         self.variance_in += hidden
         self.variance_out += hidden
         self.carry_in, self.carry_out = self.carry_in + hidden, self.carry_out + hidden
-        if hidden > _LIKELY and self.carry_in >= _HALF:
+        if hidden > _LIKELY and self.carry_in >= HALF:
             self.carry_in -= 1.0
             found.passage(t_ns, 1, 1, nan, nan, _CONFIDENCE_MAX * min(1.0, hidden), first)
-        if hidden > _LIKELY and self.carry_out >= _HALF:
+        if hidden > _LIKELY and self.carry_out >= HALF:
             self.carry_out -= 1.0
             found.passage(t_ns, -1, 1, nan, nan, _CONFIDENCE_MAX * min(1.0, hidden), first)
         self._bound()
@@ -215,10 +209,10 @@ class Teller:
         same = (self.carry_in if inward else self.carry_out) + pair
         other = (self.carry_out if inward else self.carry_in) + met
         persons = 1
-        if pair > _LIKELY and same >= _HALF:
+        if pair > _LIKELY and same >= HALF:
             persons = 2
             same -= 1.0
-        if met > _LIKELY and other >= _HALF:
+        if met > _LIKELY and other >= HALF:
             other -= 1.0
             found.passage(t_ns, -1 if inward else 1, 1, nan, nan, _CONFIDENCE_MAX * met, first)
         if inward:
@@ -274,8 +268,8 @@ class Teller:
 
     def tell_clean(self, rise0: int, rise1: int, fall0: int, fall1: int, found: Found, first: int) -> bool:
         """Most of a real day: one clean body alone, with whom it hides. False if it is no person's size."""
-        lag_ns = _HALF * abs(float((rise1 - rise0) + (fall1 - fall0)))
-        width_ns = _HALF * ((fall0 - rise0) + (fall1 - rise1))
+        lag_ns = HALF * abs(float((rise1 - rise0) + (fall1 - fall0)))
+        width_ns = HALF * ((fall0 - rise0) + (fall1 - rise1))
         habits, search = self.habits, self.search
         if width_ns > _WIDTH_NS_MIN:
             habits.learn_scale(lag_ns * 1e-9, width_ns * 1e-9)
@@ -294,8 +288,8 @@ class Teller:
         against = self.recent_out if inward else self.recent_in
         near_shown = recent.show(search, RECENT0, rise0)
         met_shown = against.show(search, RECENT1, rise0)
-        centre_ns = ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) // 4
-        half_ns = cast(longlong, _HALF * width_ns)
+        centre_ns = ((fall0 - rise0) + (rise1 - rise0) + (fall1 - rise0)) >> 2  # C divides towards zero
+        half_ns = cast(longlong, HALF * width_ns)
         if near_shown and recent.has_wheels:
             return False
         follows = abreast = meets = 0.0

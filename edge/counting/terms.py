@@ -24,6 +24,22 @@ ROOT, FIRST = 2, 3
 EDGE_DENSITY = e
 """About what one explained edge more multiplies a density by; scores are per this, so that it is no use to be ahead."""
 
+NONE = -1
+"""No place, no line."""
+RISES, FALLS = 5, 10
+"""Edges of a pulse of each line that were seen of a body, added up: 1 rise0, 2 fall0, 4 rise1, 8 fall1."""
+LAG_S_MIN = 0.002
+"""What moves both beams closer together than this moved across neither."""
+SLOWEST_M_S = 0.3
+"""Nobody walks more slowly."""
+USUAL_M = 0.30
+"""The length of a body that was not seen."""
+STAGGER_SD_M = 0.25
+"""How far apart the middles of two are who walk abreast."""
+WANDERER_CONFIDENCE = 0.45
+"""Two beams see only where a wanderer came and left."""
+HALF = 0.5
+
 PERSON_RATE = 0.05
 """People come so often, per second."""
 JITTER_S = 0.002

@@ -1,20 +1,7 @@
-cimport cython
-from libc.stdint cimport int64_t
-
-from edge.counting.found cimport Found
-from edge.counting.groups cimport Groups
-from edge.counting.habits cimport Habits
-from edge.counting.scene cimport Scene
-from edge.counting.search cimport Search
-from edge.counting.teller cimport Teller
-
-cdef extern from *:
-    const char* FOYER_SOURCE_SHA256
-
-cdef int64_t _FOREVER_NS, _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _BEYOND_NS, _FINE_NS
-cdef int LINE_MAX, RECENT0, RECENT1, WANDERER, _PULSES_MAX, _HEARD, _BY_BOTH
-cdef double _SURE_M, _SURE_CHANGE, _WANDERER_CONFIDENCE
-cdef double _HALF, _ROUNDED, JITTER_S, nan
+cdef int64_t _DECIDE_NS, _BLOCKED_NS_MAX, _GONE_NS, _SURE_NS_MIN, _LAG_NS_MIN, _LEFT_NS_MAX, _BEYOND_NS, _FINE_NS
+cdef int _PULSES_MAX, _HEARD, _BY_BOTH
+cdef double _SURE_M, _SURE_CHANGE
+cdef double _ROUNDED
 
 @cython.final
 cdef class Window:

@@ -12,7 +12,7 @@ from typing import Any
 from cython import cast, compiled, longlong
 
 from edge.counting.model import FOREVER_NS, DoorSettings
-from edge.counting.terms import JITTER_S, LINE_MAX, RECENT0, RECENT1, WANDERER
+from edge.counting.terms import HALF, JITTER_S, LINE_MAX, RECENT0, RECENT1, SLOWEST_M_S, WANDERER, WANDERER_CONFIDENCE
 
 from .found import Found
 from .groups import Groups
@@ -20,28 +20,19 @@ from .habits import Habits
 from .search import Search
 from .teller import Teller
 
-try:
-    SOURCE_SHA256: str = FOYER_SOURCE_SHA256.decode()  # type: ignore[name-defined]  # a C macro set by setup.py
-except NameError:
-    SOURCE_SHA256 = ""
-
-_FOREVER_NS = FOREVER_NS
 _DECIDE_NS = 1_500_000_000  # the oldest pulse waits no longer than this for company
 _BLOCKED_NS_MAX = 10_000_000_000  # a longer pulse is somebody who stands there, or no body
 _BY_BOTH = 2  # both lines at once: which way they came is not known
 _GONE_NS = 1_200_000_000  # who stood there has gone when both beams are clear for so long
 _PULSES_MAX = LINE_MAX - 1  # waiting on one line; the oldest are then settled as they stand
 
-_QUIET_NS_MIN, _QUIET_NS_MAX = 300_000_000, 1_200_000_000
-_SLOWEST_M_S = 0.3
+_PAUSE_NS_MIN, _PAUSE_NS_MAX = 300_000_000, 1_200_000_000
 _SURE_NS_MIN = 120_000_000
 _SURE_M = 0.42  # what belongs to a body follows no further behind
 _SURE_CHANGE = 0.3  # of the rise lag and the fall lag, over their mean
 _LAG_NS_MIN = 2_000_000
-_WANDERER_CONFIDENCE = 0.45  # two beams see only where they came and left
 _LEFT_NS_MAX = 5_000_000_000  # who leaves walks from one beam to the other in less
 _BEYOND_NS = 3_600_000_000_000  # who dwelt may stand there for so long
-_HALF = 0.5
 _FINE_NS, _HEARD = 1_000_000, 4
 _ROUNDED = 0.41  # of a tick: the standard deviation of the difference of two rounded times
 
@@ -76,8 +67,8 @@ class Window:
     def __init__(self, settings: DoorSettings) -> None:
         metres = settings.separation_m
         self.habits = Habits(metres)
-        slowest_ns = _QUIET_NS_MAX if metres is None else int(metres / _SLOWEST_M_S * 1e9)
-        self.quiet_ns = max(_QUIET_NS_MIN, min(_QUIET_NS_MAX, slowest_ns))
+        slowest_ns = _PAUSE_NS_MAX if metres is None else int(metres / SLOWEST_M_S * 1e9)
+        self.quiet_ns = max(_PAUSE_NS_MIN, min(_PAUSE_NS_MAX, slowest_ns))
         self.margin_ns = settings.debounce_ns  # an edge is known this much later than it happened
         self.open0_ns = self.open1_ns = -1
         """Since when a line is blocked; -1 where it is clear, or was blocked from the start."""
@@ -91,7 +82,7 @@ class Window:
         """When each line was last cleared in a stay."""
         self.beyond, self.beyond_ns = -1, 0
         """The line beyond which somebody swayed who stood there, and when: not told. -1 where nobody did."""
-        self.deadline_ns = _FOREVER_NS
+        self.deadline_ns = FOREVER_NS
         self.search, self.groups = Search(), Groups()
         self.search.habits = self.habits
         self.teller = Teller(settings, self.habits, self.search, self.groups)
@@ -166,7 +157,7 @@ class Window:
         since_ns = self.open0_ns
         if since_ns < 0 or 0 <= self.open1_ns < since_ns:
             since_ns = self.open1_ns
-        return _FOREVER_NS if since_ns < 0 else since_ns + _BLOCKED_NS_MAX
+        return FOREVER_NS if since_ns < 0 else since_ns + _BLOCKED_NS_MAX
 
     def _begin_stay(self) -> None:
         """From now on it only matters by which line they leave."""
@@ -195,8 +186,8 @@ class Window:
         if through and self.beyond == self.stay and self.left0_ns - self.beyond_ns < _BEYOND_NS:
             self.beyond = -1
         elif through and _LAG_NS_MIN < _size(apart_ns) < _LEFT_NS_MAX:
-            middle_ns = self.left0_ns + apart_ns // 2
-            found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, _WANDERER_CONFIDENCE, first)
+            middle_ns = (self.left0_ns + self.left1_ns) // 2
+            found.passage(middle_ns, 1 if gone else -1, 1, nan, nan, WANDERER_CONFIDENCE, first)
         elif through:
             self.beyond, self.beyond_ns = gone, max(self.left0_ns, self.left1_ns)
         self.stay = -1
@@ -272,7 +263,7 @@ class Window:
             rise_lag = self.rises[LINE_MAX + pulse] - self.rises[pulse]
             fall_lag = self.falls[LINE_MAX + pulse] - self.falls[pulse]
             lags = _size(rise_lag) + _size(fall_lag)
-            uneven = _size(rise_lag - fall_lag) > _HALF * _SURE_CHANGE * lags
+            uneven = _size(rise_lag - fall_lag) > HALF * _SURE_CHANGE * lags
             if uneven or lags < 2 * _LAG_NS_MIN or (rise_lag < 0) != (fall_lag < 0):
                 return False
         return True
@@ -296,7 +287,7 @@ class Window:
         if self.stay >= 0:
             clear = self.open0_ns < 0 and self.open1_ns < 0
             last_ns = max(self.left0_ns, self.left1_ns)
-            self.deadline_ns = last_ns + _GONE_NS + self.margin_ns if clear else _FOREVER_NS
+            self.deadline_ns = last_ns + _GONE_NS + self.margin_ns if clear else FOREVER_NS
             return
         if self._full():
             self.deadline_ns = 0
@@ -317,7 +308,7 @@ class Window:
         wait_ns = self.quiet_ns
         if count0 and count1 and self._clean():
             lags_ns = _size(last1_ns - last0_ns) + _size(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
-            sure_ns = cast(longlong, _HALF * lags_ns * _SURE_M / self.habits.separation_m)
+            sure_ns = cast(longlong, HALF * lags_ns * _SURE_M / self.habits.separation_m)
             wait_ns = min(wait_ns, max(_SURE_NS_MIN, sure_ns))
         return max(last0_ns, last1_ns) + wait_ns + self.margin_ns
 

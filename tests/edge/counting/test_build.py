@@ -11,6 +11,7 @@ import pytest
 
 import edge.counting
 from edge.counting import build
+from edge.counting.join import join
 
 ROOT = Path(build.__file__).parents[2]
 SAY_BUILD = "import edge.counting as c; print(c.BUILD, c.Door.__module__)"
@@ -69,7 +70,7 @@ def test_unknown_request_is_an_error() -> None:
 
 def test_compiled_on_request() -> None:
     needs_compiled()
-    assert run(ROOT, "compiled").stdout.split() == ["compiled", "edge.counting.door"]
+    assert run(ROOT, "compiled").stdout.split() == ["compiled", "edge.counting._core"]
 
 
 def test_without_compiled_modules_the_source_runs(house: Path) -> None:
@@ -80,11 +81,22 @@ def test_without_compiled_modules_the_source_runs(house: Path) -> None:
     assert "is not compiled; build it with" in run(house, "compiled").stderr
 
 
-def test_one_missing_module_is_no_compiled_core(house: Path) -> None:
-    needs_compiled()
-    for compiled in house.glob("edge/counting/search.*.so"):
-        compiled.unlink()
-    assert run(house, "auto").stdout.split() == ["pure", "edge.counting.pure.door"]
+def test_modules_that_an_earlier_version_compiled_are_not_run(house: Path) -> None:
+    """They lie beside the source by the same name, and Python would take them first."""
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        (house / f"edge/counting/search{suffix}").write_bytes(b"no module")
+    assert run(house, "pure").stdout.split() == ["pure", "edge.counting.pure.door"]
+
+
+def test_names_are_defined_once_as_all_is_compiled_as_one(house: Path) -> None:
+    folder = house / "edge/counting"
+    source, types = join(folder, build.MODULES)
+    assert "class Door:" in source
+    assert "cdef class Door:" in types
+    with (folder / "search.py").open("a") as search:
+        search.write("\n_ROOM = 3\n")
+    with pytest.raises(ValueError, match=r"search\.py: _ROOM is defined in found\.py, too"):
+        join(folder, build.MODULES)
 
 
 @pytest.mark.parametrize("changed", [path.name for path in build.source_paths()])
