@@ -13,7 +13,8 @@ cdef class Bodies:
     cdef signed char[1024] kind, number, direction, opened
     cdef signed char[2048] low, high
     cdef int64_t[1024] mask, needs
-    cdef double[1024] lag_s, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain
+    cdef int64_t[2048] shared
+    cdef double[1024] lag_s, speed_log, width_s, width_part_s, width_sd_s, centre_s, person, arm, piece, alone, gain
     cdef float[1024] most, most_far, most_joined
     cdef double[36] stay_s, stay_density
     cdef double[37] worth
@@ -36,11 +37,7 @@ cdef class Bodies:
     cdef double _as_turned(self, int times) noexcept
     @cython.locals(gain=double, speed=double, walks=double, slow=double, length=double)
     cdef double _as_walked(self, Habits habits, double lag_s, double width_s) noexcept
-    @cython.locals(way=int, direction=int, first=int, second=int, seen0=int, seen1=int)
+    @cython.locals(way=int, direction=int, first=int, second=int, seen0=int, seen1=int, never=int, three=bint)
     cdef void _pair(self, Scene scene, Habits habits, int pulse0, int pulse1) noexcept
-    @cython.locals(measure=Measure, kind=int, mask=int64_t, number=int, edge=int, rest=int64_t, speed=double, bounded=bint, person=double, arm=double, piece=double, alone=double, length_m=double, fit=double, worth=double, body=int)
+    @cython.locals(measure=Measure, kind=int, mask=int64_t, number=int, edge=int, rest=int64_t, speed=double, bounded=bint, person=double, arm=double, piece=double, alone=double, length_m=double, fit=double, worth=double, body=int, way=int)
     cdef void _straight(self, Scene scene, Habits habits, int first, int second, int seen0, int seen1, int direction) noexcept
-
-cdef double _middle(double left0_s, double left1_s) noexcept
-@cython.locals(mask=int64_t)
-cdef int64_t _edges_of(Scene scene, int pulse, int seen) noexcept

@@ -16,6 +16,7 @@ from cython import compiled
 from cython.cimports.libc.math import exp, log
 
 from edge.counting.terms import (
+    BOTH,
     CHAIR_M,
     CHAIR_PIECE_M,
     EDGE_DENSITY,
@@ -37,11 +38,11 @@ from .company import arm_density, arm_shorter, piece_density, piece_shorter
 from .curves import normal
 from .habits import Habits, lag_density
 from .measure import Measure
-from .scene import Scene
+from .scene import Scene, middle
 
 _BODIES_MAX = 1024
 
-_TINY_GAIN, _IMPOSSIBLE = 1e-12, 1e-9
+_TINY_GAIN, _IMPOSSIBLE = 1e-12, 1e-5
 _JOINED, _PIECES_JOINED = 0.15, 0.4  # of what people have with them touches them, or another piece of it, at a beam
 _USUAL_PART_M, _WIDTH_SD_M = 0.09, 0.06
 
@@ -94,6 +95,8 @@ class Bodies:
         "piece",
         "reach_s",
         "separation_m",
+        "shared",
+        "speed_log",
         "stay_density",
         "stay_s",
         "width_part_s",
@@ -116,8 +119,10 @@ class Bodies:
             self.low = array("b", [0]) * (2 * _BODIES_MAX)
             self.high = array("b", [0]) * (2 * _BODIES_MAX)
             self.mask = array("q", [0]) * _BODIES_MAX
+            self.shared = array("q", [0]) * (2 * _BODIES_MAX)
             self.needs = array("q", [0]) * _BODIES_MAX
             self.lag_s = array("d", [0.0]) * _BODIES_MAX
+            self.speed_log = array("d", [0.0]) * _BODIES_MAX
             self.width_s = array("d", [0.0]) * _BODIES_MAX
             self.width_part_s = array("d", [0.0]) * _BODIES_MAX
             self.width_sd_s = array("d", [0.0]) * _BODIES_MAX
@@ -153,11 +158,14 @@ class Bodies:
                 self._wanderers(scene, habits, edge, -1)
         if came >= 0:
             self._wanderers(scene, habits, 0, came)
+        scene.weigh(self.separation_m)
         for pulse0 in range(scene.count[0]):
             for pulse1 in range(scene.count[1]):
                 other = LINE_MAX + pulse1
                 if scene.rise_s[other] > scene.fall_s[pulse0] + self.reach_s:
                     break
+                if scene.even and pulse0 != pulse1 and not scene.like(pulse0, other, self.separation_m):
+                    continue
                 if scene.fall_s[other] >= scene.rise_s[pulse0] - self.reach_s:
                     self._pair(scene, habits, pulse0, other)
 
@@ -272,7 +280,7 @@ class Bodies:
             self.low[2 * body + 1], self.high[2 * body + 1] = low1, high1
             if high0 and high1 and clearly and left_other_s - left_s > LAG_S_MIN:
                 self.direction[body] = -1 if first else 1
-            self.centre_s[body] = _middle(left0_s, left1_s) - _HALF_BODY_S
+            self.centre_s[body] = middle(left0_s, left1_s) - _HALF_BODY_S
 
     def _note(self, times: int, t_s: float) -> int:
         """Keep a wanderer's times in order; returns how many there are."""
@@ -320,13 +328,17 @@ class Bodies:
         for way in range(2):
             direction = -1 if way else 1
             first, second = (pulse1, pulse0) if way else (pulse0, pulse1)
+            never = 0 if scene.rise_s[second] - scene.rise_s[first] >= LAG_S_MIN else 1
+            never |= 0 if scene.fall_s[second] - scene.fall_s[first] >= LAG_S_MIN else 2
             for seen0 in range(1, 4):
                 if seen0 & 2 and not scene.fall_bit[first]:
                     break
                 for seen1 in range(1, 4):
                     if seen1 & 2 and not scene.fall_bit[second]:
                         break
-                    self._straight(scene, habits, first, second, seen0, seen1, direction)
+                    three = (seen0 == BOTH) != (seen1 == BOTH)
+                    if not seen0 & seen1 & never and not (scene.whole and three):
+                        self._straight(scene, habits, first, second, seen0, seen1, direction)
 
     def _straight(
         self, scene: Scene, habits: Habits, first: int, second: int, seen0: int, seen1: int, direction: int
@@ -342,7 +354,7 @@ class Bodies:
         )
         if kind == 0:
             return
-        mask = _edges_of(scene, first, seen0) | _edges_of(scene, second, seen1)
+        mask = scene.edges_of(first, seen0) | scene.edges_of(second, seen1)
         number = (seen0 & 1) + (seen0 >> 1) + (seen1 & 1) + (seen1 >> 1)
         edge, rest = 0, mask
         while not rest & 1:
@@ -359,7 +371,9 @@ class Bodies:
         else:
             length_m, fit = measure.width_s * speed, measure.fit
             person = habits.length_density(length_m, measure.lag_s, self.chair_m) * speed * fit
-            arm, piece = arm_density(length_m) * speed * measure.loose, piece_density(length_m) * speed * fit
+            arm, piece = arm_density(length_m) * speed, piece_density(length_m) * speed * fit
+            if arm > 0.0:
+                arm *= measure.swung()
         alone = measure.alone
         if alone * (person + arm + piece) < _IMPOSSIBLE:
             return
@@ -368,29 +382,17 @@ class Bodies:
             return
         self._touch(scene, body, first)
         self._touch(scene, body, second)
+        way = 1 if direction < 0 else 0
+        self.shared[2 * body + way] = scene.shared(first, seen0)
+        self.shared[2 * body + 1 - way] = scene.shared(second, seen1)
         worth = self.worth[number]
         self.person[body], self.arm[body], self.piece[body] = person * worth, arm * worth, piece * worth
         self.alone[body] = alone
         self.direction[body] = direction
-        self.lag_s[body], self.centre_s[body] = measure.lag_s, measure.centre_s
+        self.lag_s[body], self.centre_s[body], self.speed_log[body] = measure.lag_s, measure.centre_s, measure.speed_log
         self.width_s[body] = self.width_part_s[body] = measure.width_s
         if bounded:
             self.width_s[body] = min(measure.width_s, USUAL_M / speed)
             self.width_part_s[body] = min(measure.width_s, _USUAL_PART_M / speed)
         if bounded or kind == UNSEEN:
             self.width_sd_s[body] = _WIDTH_SD_M / speed
-
-
-def _middle(left0_s: float, left1_s: float) -> float:
-    """Of when a wanderer left each line, as far as it was there and has left."""
-    if left0_s <= -FOREVER_S or left0_s >= FOREVER_S:
-        return left1_s if -FOREVER_S < left1_s < FOREVER_S else 0.0
-    if left1_s <= -FOREVER_S or left1_s >= FOREVER_S:
-        return left0_s
-    return 0.5 * (left0_s + left1_s)
-
-
-def _edges_of(scene: Scene, pulse: int, seen: int) -> int:
-    """The mask of a pulse's edges: 1 its rise, 2 its fall, 3 both."""
-    mask = scene.rise_bit[pulse] if seen & 1 else 0
-    return mask | scene.fall_bit[pulse] if seen & 2 else mask

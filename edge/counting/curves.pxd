@@ -1,16 +1,15 @@
 cdef int _STEPS
-cdef double _PER_ROOT_TWO_PI, _PER_ROOT_TWO
+cdef double _LAST, _PER_ROOT_TWO_PI, _PER_ROOT_TWO
 
 @cython.final
 cdef class Curve:
     cdef double low, per_step
-    cdef double[1025] values
+    cdef float[1026] values
 
-    @cython.locals(place=double, step=int64_t)
+    @cython.locals(place=double, step=int64_t, value=double, following=double)
     cdef double at(self, double x) noexcept
 
-cdef Curve _BELOW
+cdef Curve _BELOW, _BELL
 
-@cython.locals(z=double, density=double)
 cpdef double normal(double x, double mean, double sd) noexcept
 cpdef double below(double x, double mean, double sd) noexcept

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from cython import cast, compiled, longlong
 from cython.cimports.libc.math import erf, exp
 
-_STEPS = 1024
+_STEPS, _LAST = 1024, 1024.0
 _PER_ROOT_TWO_PI = 0.3989422804014327
 _PER_ROOT_TWO = 0.7071067811865476
 
@@ -27,19 +27,18 @@ class Curve:
     def __init__(self, function: Callable[[float], float], low: float, high: float) -> None:
         self.low, self.per_step = low, _STEPS / (high - low)
         if not compiled:  # else it is a C array of the object's own, as its .pxd says
-            self.values = array("d", [0.0]) * (_STEPS + 1)
-        for step in range(_STEPS + 1):
-            self.values[step] = function(low + step / self.per_step)
+            self.values = array("f", [0.0]) * (_STEPS + 2)
+        for step in range(_STEPS + 2):
+            self.values[step] = function(low + min(step, _STEPS) / self.per_step)
 
     def at(self, x: float) -> float:
         """Its value at `x`, by a straight line between two of the table."""
         place = (x - self.low) * self.per_step
-        if not place > 0.0:  # nor is what is no number
-            return self.values[0]
-        if place >= _STEPS:
-            return self.values[_STEPS]
+        place = max(0.0, place)  # so is what is no number
+        place = min(_LAST, place)  # both without a branch to guess
         step: int = cast(longlong, place)
-        return self.values[step] + (place - step) * (self.values[step + 1] - self.values[step])
+        value, following = self.values[step], self.values[step + 1]
+        return value + (place - step) * (following - value)
 
 
 def _below(z: float) -> float:
@@ -47,13 +46,16 @@ def _below(z: float) -> float:
     return probability
 
 
-_BELOW = Curve(_below, -6.0, 6.0)
+def _bell(z: float) -> float:
+    density: float = _PER_ROOT_TWO_PI * exp(-0.5 * z * z)
+    return density
+
+
+_BELOW, _BELL = Curve(_below, -6.0, 6.0), Curve(_bell, -8.0, 8.0)
 
 
 def normal(x: float, mean: float, sd: float) -> float:
-    z = (x - mean) / sd
-    density: float = _PER_ROOT_TWO_PI / sd * exp(-0.5 * z * z)
-    return density
+    return _BELL.at((x - mean) / sd) / sd
 
 
 def below(x: float, mean: float, sd: float) -> float:

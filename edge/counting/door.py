@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _T_NS_LIMIT = T_NS_LIMIT
 _SNAPSHOT_VERSION = 4
+_EDGES_A_PASSAGE = 4  # where all come one by one
 
 
 class Door:
@@ -107,6 +108,7 @@ class Door:
 
     def _take(self, t_ns: Any, line: Any, level: Any) -> None:
         """Columns that hold 64-bit times, and lines and levels of a byte."""
+        self.found.reserve(len(t_ns) // _EDGES_A_PASSAGE)
         for index in range(len(t_ns)):
             t, which, value = t_ns[index], line[index], level[index]
             if t < self.now_ns or not 0 <= t < _T_NS_LIMIT or not 0 <= which <= 1 or not 0 <= value <= 1:

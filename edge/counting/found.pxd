@@ -11,7 +11,8 @@ cdef class Found:
 
     @cython.locals(at=int)
     cdef int passage(self, int64_t t_ns, int direction, int persons, double speed_m_s, double length_m, double confidence, int first) except -1
-    cdef int _grow(self) except -1
+    cdef int reserve(self, int room) except -1
+    cdef int _make_room(self, int room) except -1
     cdef int fault(self, object fault) except -1
     @cython.locals(at=int, due=int, told=list, faults=list)
     cdef list take(self)

@@ -48,7 +48,7 @@ class Found:
     ) -> None:
         """Add one, in the order of time among those from number `first` on; of two at once the later is 1 ns later."""
         if self.count == self.room:
-            self._grow()
+            self._make_room(2 * self.room)
         at = self.count
         while at > first and self.t_ns[at - 1] > t_ns:
             self.t_ns[at], self.direction[at] = self.t_ns[at - 1], self.direction[at - 1]
@@ -62,16 +62,21 @@ class Found:
         self.speed_m_s[at], self.length_m[at], self.confidence[at] = speed_m_s, length_m, confidence
         self.correction[self.count - 1] = self.variance[self.count - 1] = 0.0
 
-    def _grow(self) -> None:
-        self.room *= 2
-        self.t_ns = _doubled("q", self.t_ns)
-        self.direction = _doubled("b", self.direction)
-        self.persons = _doubled("i", self.persons)
-        self.speed_m_s = _doubled("d", self.speed_m_s)
-        self.length_m = _doubled("d", self.length_m)
-        self.confidence = _doubled("d", self.confidence)
-        self.correction = _doubled("d", self.correction)
-        self.variance = _doubled("d", self.variance)
+    def reserve(self, room: int) -> None:
+        """Have room for so many passages at least."""
+        if room > self.room:
+            self._make_room(room)
+
+    def _make_room(self, room: int) -> None:
+        self.room = room
+        self.t_ns = _longer("q", self.t_ns, room)
+        self.direction = _longer("b", self.direction, room)
+        self.persons = _longer("i", self.persons, room)
+        self.speed_m_s = _longer("d", self.speed_m_s, room)
+        self.length_m = _longer("d", self.length_m, room)
+        self.confidence = _longer("d", self.confidence, room)
+        self.correction = _longer("d", self.correction, room)
+        self.variance = _longer("d", self.variance, room)
 
     def fault(self, fault: Fault) -> None:
         self.faults.append((self.count, fault))
@@ -117,13 +122,14 @@ class Found:
             (columns.correction, self.correction),
             (columns.variance, self.variance),
         ):
-            column.frombytes(memoryview(told)[: self.count].tobytes())
+            column.frombytes(memoryview(told)[: self.count].cast("B"))
         columns.faults.extend([fault for _, fault in self.faults])
         self.faults = []
         self.count = 0
         return columns
 
 
-def _doubled(typecode: Any, column: Any) -> Any:
-    held = memoryview(column).tobytes()
-    return array(typecode, held + bytes(len(held)))
+def _longer(typecode: Any, column: Any, room: int) -> Any:
+    longer = array(typecode, [0]) * room
+    memoryview(longer)[: len(column)] = memoryview(column)
+    return longer

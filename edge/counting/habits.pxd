@@ -9,17 +9,16 @@ cdef double _FIRST_LOG, _LOW_LOG, _USUAL_LOG, _PAIR_NOISE, _PAIR_SPREAD, _PAIR_A
 cdef double _ROOM_S_MIN, _USUAL_M_S, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED, _SHARP
 
-cdef Curve _USUAL_LENGTH
+cdef Curve _USUAL_LENGTH, _SPEED, _PAIR_LENGTH
 
-@cython.locals(speed=double, brisk=double, slow=double)
+cpdef double speed_density(double speed_log) noexcept
 cpdef double lag_density(double lag_s, double separation_m) noexcept
 @cython.locals(alike=double)
 cpdef double fellow_density(double lag_log, double lag_s, double sd, double alone) noexcept
-@cython.locals(stagger_m=double, ahead=double)
 cpdef double pair_length_density(double length_m) noexcept
 
-@cython.locals(quick=double, mean_s=double, left_s=double)
-cdef double _room_left(double room_s, double span_m, double speed_log, double sd) noexcept
+@cython.locals(left_s=double)
+cdef double _room_left(double room_s, double quick, double sd, double mean_s) noexcept
 cdef double _share(double share) noexcept
 
 @cython.final
@@ -28,6 +27,7 @@ cdef class Habits:
     cdef readonly int clean
     cdef readonly bint blurred
     cdef readonly double people, recent
+    cdef double given_log, span_of_m, span_log, brisk_sd, brisk_s, slow_sd, slow_s
     cdef public int64_t recent_ns
 
     @cython.locals(apart_s=double)
@@ -53,6 +53,8 @@ cdef class Habits:
     @cython.locals(by_length=double, by_speed=double)
     cdef bint _doubted(self) noexcept
     @cython.locals(pace=double, first=double)
+    @cython.locals(span_m=double, noise=double)
+    cdef void _span(self) noexcept
     cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) noexcept
-    @cython.locals(room_s=double, span_m=double, noise=double, brisk=double, slow=double, hidden=double)
+    @cython.locals(room_s=double, room_log=double, brisk=double, slow=double, hidden=double)
     cdef double meeting_chance(self, double lag_s, double width_s, double company) noexcept

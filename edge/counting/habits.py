@@ -62,12 +62,23 @@ def _usual_length(length_m: float) -> float:
 _USUAL_LENGTH = Curve(_usual_length, 0.0, 1.0)
 
 
+def _exact_speed_density(speed_log: float) -> float:
+    brisk = _BRISK_SHARE * normal(speed_log, _BRISK_LOG, _BRISK_SD)
+    slow = _SLOW_SHARE * normal(speed_log, _SLOW_LOG, _SLOW_SD)
+    return brisk + slow + _ODD_SPEED
+
+
+_SPEED = Curve(_exact_speed_density, -2.5, 2.5)
+
+
+def speed_density(speed_log: float) -> float:
+    """Of the logarithm of the speed, m/s, of someone alone."""
+    return _SPEED.at(speed_log)
+
+
 def lag_density(lag_s: float, separation_m: float) -> float:
     """Of someone alone, per second."""
-    speed = log(separation_m / lag_s)
-    brisk = _BRISK_SHARE * normal(speed, _BRISK_LOG, _BRISK_SD)
-    slow = _SLOW_SHARE * normal(speed, _SLOW_LOG, _SLOW_SD)
-    return (brisk + slow + _ODD_SPEED) / lag_s
+    return speed_density(log(separation_m / lag_s)) / lag_s
 
 
 def fellow_density(lag_log: float, lag_s: float, sd: float, alone: float) -> float:
@@ -76,23 +87,51 @@ def fellow_density(lag_log: float, lag_s: float, sd: float, alone: float) -> flo
     return _FELLOW_SHARE * alike + (1.0 - _FELLOW_SHARE) * alone
 
 
-def pair_length_density(length_m: float) -> float:
-    """Of two people abreast who look like one body: a length and their stagger, per metre."""
+def _pair_length(length_m: float) -> float:
     stagger_m = length_m - _LENGTH_M
     ahead = below(stagger_m * STAGGER_SD_M / _PAIR_AHEAD, 0.0, 1.0)
     return 2.0 * normal(stagger_m, 0.0, _PAIR_SPREAD) * ahead
 
 
-def _room_left(room_s: float, span_m: float, speed_log: float, sd: float) -> float:
-    """The mean of what is left of some time after a walker's `span_m`, where anything is; seconds."""
-    quick = (log(room_s / span_m) + speed_log) / sd
-    mean_s = span_m * exp(0.5 * sd * sd - speed_log)
+_PAIR_LENGTH = Curve(_pair_length, 0.0, 2.0)
+
+
+def pair_length_density(length_m: float) -> float:
+    """Of two people abreast who look like one body: a length and their stagger, per metre."""
+    return _PAIR_LENGTH.at(length_m)
+
+
+def _room_left(room_s: float, quick: float, sd: float, mean_s: float) -> float:
+    """The mean of what is left of some time after a walker of `mean_s`, where anything is; seconds.
+
+    `quick`: so many standard deviations `sd` of the logarithm a walker is quicker who leaves nothing.
+    """
     left_s: float = room_s * below(quick, 0.0, 1.0) - mean_s * below(quick - sd, 0.0, 1.0)
     return max(0.0, left_s)
 
 
 def _share(share: float) -> float:
     return min(_SHARE_MAX, max(_SHARE_MIN, share))
+
+
+_LEARNED = (
+    "abreast",
+    "arm",
+    "blurred",
+    "clean",
+    "follow",
+    "given_m",
+    "jitter_s",
+    "lag_log",
+    "low_log",
+    "opposite",
+    "people",
+    "recent",
+    "recent_ns",
+    "separation_m",
+    "wander",
+    "wheel",
+)
 
 
 class Habits:
@@ -102,27 +141,12 @@ class Habits:
     meets coming the other way; who wander (turn back, loiter), have an arm or bag apart, or wheels.
     """
 
-    __slots__ = (
-        "abreast",
-        "arm",
-        "blurred",
-        "clean",
-        "follow",
-        "given_m",
-        "jitter_s",
-        "lag_log",
-        "low_log",
-        "opposite",
-        "people",
-        "recent",
-        "recent_ns",
-        "separation_m",
-        "wander",
-        "wheel",
-    )
+    __slots__ = (*_LEARNED, "brisk_s", "brisk_sd", "given_log", "slow_s", "slow_sd", "span_log", "span_of_m")
 
     def __init__(self, separation_m: float | None) -> None:
         self.given_m = 0.0 if separation_m is None else separation_m
+        self.given_log = log(self.given_m) if self.given_m > 0.0 else 0.0
+        self.span_of_m = self.span_log = self.brisk_s = self.brisk_sd = self.slow_s = self.slow_sd = 0.0
         self.separation_m = _UNKNOWN_SEPARATION_M if separation_m is None else separation_m
         self.low_log = log(_LOW_LENGTH_M / self.separation_m)
         self.lag_log = log(self.separation_m / _USUAL_M_S)
@@ -193,12 +217,23 @@ class Habits:
         room_s = width_s - lag_s
         if room_s <= _ROOM_S_MIN:
             return 0.0
-        span_m = _LENGTH_M + self.separation_m
-        noise = (_LENGTH_SD_M / span_m) ** 2
-        brisk = _room_left(room_s, span_m, _BRISK_LOG, sqrt(_BRISK_SD * _BRISK_SD + noise))
-        slow = _room_left(room_s, span_m, _SLOW_LOG, sqrt(_SLOW_SD * _SLOW_SD + noise))
+        if self.separation_m != self.span_of_m:
+            self._span()
+        room_log = log(room_s) - self.span_log
+        brisk = _room_left(room_s, (room_log + _BRISK_LOG) / self.brisk_sd, self.brisk_sd, self.brisk_s)
+        slow = _room_left(room_s, (room_log + _SLOW_LOG) / self.slow_sd, self.slow_sd, self.slow_s)
         hidden = self._odds_alone(self.opposite, company) * (_BRISK_SHARE * brisk + _SLOW_SHARE * slow) / MEETING_S
         return hidden / (1.0 + hidden)
+
+    def _span(self) -> None:
+        """Note how long walkers take past both beams, which a separation says."""
+        self.span_of_m = self.separation_m
+        span_m = _LENGTH_M + self.separation_m
+        noise = (_LENGTH_SD_M / span_m) ** 2
+        self.span_log = log(span_m)
+        self.brisk_sd, self.slow_sd = sqrt(_BRISK_SD * _BRISK_SD + noise), sqrt(_SLOW_SD * _SLOW_SD + noise)
+        self.brisk_s = span_m * exp(0.5 * self.brisk_sd * self.brisk_sd - _BRISK_LOG)
+        self.slow_s = span_m * exp(0.5 * self.slow_sd * self.slow_sd - _SLOW_LOG)
 
     def came(self, t_ns: int) -> None:
         """One more person passed, at `t_ns`."""
@@ -251,10 +286,10 @@ class Habits:
         """
         if self.clean < _DOUBTED or self.clean * _ALONE_OF < self.people:
             return False  # what looks like somebody alone where hardly anybody comes alone is two people's
-        by_length = log(_LOW_LENGTH_M / self.given_m) - self.low_log
+        by_length = _LOW_LOG - self.given_log - self.low_log
         if abs(by_length) <= _DOUBT_LOG:
             return False
-        by_speed: float = self.lag_log + log(_USUAL_M_S / self.given_m)
+        by_speed: float = self.lag_log + _USUAL_LOG - self.given_log
         return abs(by_speed) > _DOUBT_LOG and (by_length > 0.0) == (by_speed > 0.0)
 
     def learn(  # noqa: PLR0913, PLR0917 - a chance each
@@ -287,11 +322,12 @@ class Habits:
         self.wheel = _share(self.wheel + pace * (wheels - self.wheel))
 
     def snapshot(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in _LEARNED}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
         self.given_m = state["given_m"]
+        self.given_log = log(self.given_m) if self.given_m > 0.0 else 0.0
         self.jitter_s = state["jitter_s"]
         self.separation_m = state["separation_m"]
         self.low_log = state["low_log"]

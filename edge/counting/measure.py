@@ -8,12 +8,12 @@ from __future__ import annotations
 from array import array
 
 from cython import compiled
-from cython.cimports.libc.math import exp, sqrt
+from cython.cimports.libc.math import exp, log, sqrt
 
 from edge.counting.terms import FALLS, LAG_S_MIN, RISES, STRAIGHT, UNSEEN, USUAL_M
 
 from .curves import below, normal
-from .habits import Habits, lag_density
+from .habits import Habits, lag_density, speed_density
 
 _ALL, _NO_FALL1, _NO_FALL0, _NO_RISE1, _NO_RISE0 = 15, 7, 13, 11, 14  # sums of 1 rise0, 2 fall0, 4 rise1, 8 fall1
 _FIRST_AND_LAST, _MIDDLE = 9, 6
@@ -23,12 +23,13 @@ _SWING_SD = 0.15  # the same of an arm
 _GRID = 16
 _SPEED_LOG_MIN, _SPEED_LOG_STEP = -1.1, 0.14  # 0.33 to 2.7 m/s
 _TINY_FIT = 1e-12
+_NOBODY_WALKS = 5e-8  # a density of lags: whatever the rest of a body is like, it is impossible
 
 
 class Measure:
     """What `take` found: the body's lag, width and centre, seconds; `fit` is the density of the edges but for these.
 
-    `loose` is the same for an arm, which swings, and `alone` the density of the lag of someone alone.
+    `speed_log` is the logarithm of its speed, and `alone` the density of the lag of someone alone.
     """
 
     __slots__ = (
@@ -36,16 +37,20 @@ class Measure:
         "centre_s",
         "chair_m",
         "fit",
+        "four",
         "jitter_s",
         "lag_s",
         "lags_s",
         "last_alone",
         "last_lag",
-        "loose",
+        "last_log",
         "of_lags",
         "other_alone",
         "other_lag",
+        "other_log",
         "separation_m",
+        "slack_s",
+        "speed_log",
         "speeds",
         "width_s",
     )
@@ -53,8 +58,9 @@ class Measure:
     def __init__(self) -> None:
         self.separation_m = self.jitter_s = self.chair_m = self.alone = 0.0
         self.last_lag = self.other_lag = -1.0
-        self.last_alone = self.other_alone = 0.0
-        self.fit = self.loose = self.lag_s = self.width_s = self.centre_s = 0.0
+        self.last_alone = self.other_alone = self.last_log = self.other_log = 0.0
+        self.four = False
+        self.speed_log = self.slack_s = self.fit = self.lag_s = self.width_s = self.centre_s = 0.0
         if not compiled:  # else they are C arrays of the object's own, as its .pxd says
             self.speeds = array("d", [0.0]) * _GRID
             self.lags_s = array("d", [0.0]) * _GRID
@@ -102,48 +108,59 @@ class Measure:
             return self._unseen(habits, fall0 - rise1, -1.0, LAG_S_MIN, min(width0, width1), 0.5 * (rise1 + fall0))
         return STRAIGHT if possible else 0
 
-    def _alone(self, lag: float) -> float:
-        """The density of a lag: six bodies of two pulses have one of two lags."""
+    def swung(self) -> float:
+        """What `fit` is for an arm, which swings."""
+        sd = _SWING_SD * self.lag_s + self.jitter_s
+        return (normal(self.slack_s, 0.0, sd) if self.four else below(self.slack_s, 0.0, sd)) + _TINY_FIT
+
+    def _walks(self, lag: float) -> bool:
+        """Whether somebody may have that lag; six bodies of two pulses have one of two lags."""
         if lag == self.other_lag:
-            return self.other_alone
-        if lag != self.last_lag:
-            self.other_lag, self.other_alone = self.last_lag, self.last_alone
-            self.last_lag, self.last_alone = lag, lag_density(lag, self.separation_m)
-        return self.last_alone
+            self.alone, self.speed_log = self.other_alone, self.other_log
+        else:
+            if lag != self.last_lag:
+                self.other_lag, self.other_alone, self.other_log = self.last_lag, self.last_alone, self.last_log
+                self.last_lag, self.last_log = lag, log(self.separation_m / lag)
+                self.last_alone = speed_density(self.last_log) / lag
+            self.alone, self.speed_log = self.last_alone, self.last_log
+        return self.alone > _NOBODY_WALKS
 
     def _all(self, rise_lag: float, fall_lag: float, width0: float, width1: float, from_s: float) -> bool:
         if rise_lag < LAG_S_MIN or fall_lag < LAG_S_MIN:
             return False
         self.lag_s = lag = 0.5 * (rise_lag + fall_lag)
-        self.alone = lag_density(lag, self.separation_m)
+        self.speed_log = log(self.separation_m / lag)
+        self.alone = speed_density(self.speed_log) / lag
+        if self.alone <= _NOBODY_WALKS:
+            return False
         self.width_s = 0.5 * (width0 + width1)
         self.centre_s = from_s + 0.5 * (rise_lag + self.width_s + 0.5 * (fall_lag - rise_lag))
-        change = fall_lag - rise_lag
+        self.slack_s = change = fall_lag - rise_lag
+        self.four = True
         sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         even = (1.0 - _ODD_SHARE) * normal(change, 0.0, sd) + _ODD_SHARE * normal(change, 0.0, _ODD_CHANGE * sd)
         self.fit = even + _TINY_FIT
-        self.loose = normal(change, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY_FIT
         return True
 
     def _three(self, lag: float, width: float, room: float, from_s: float) -> bool:
         """`room`: how far inside its pulse the hidden edge would be."""
-        if lag < LAG_S_MIN or width <= 0.0:
+        if lag < LAG_S_MIN or width <= 0.0 or not self._walks(lag):
             return False
-        self.lag_s, self.width_s, self.alone = lag, width, self._alone(lag)
+        self.lag_s, self.width_s, self.slack_s = lag, width, room
+        self.four = False
         self.centre_s = from_s + 0.5 * (lag + width)
         sd = sqrt(_CHANGE_SD * _CHANGE_SD * lag * lag + self.jitter_s * self.jitter_s)
         self.fit = below(room, 0.0, sd) + _TINY_FIT
-        self.loose = below(room, 0.0, _SWING_SD * lag + self.jitter_s) + _TINY_FIT
         return True
 
     def _bounded(self, lag: float, width_max: float, from_s: float, sign: float) -> bool:
-        if lag < LAG_S_MIN or width_max <= 0.0:
+        if lag < LAG_S_MIN or width_max <= 0.0 or not self._walks(lag):
             return False
-        self.lag_s, self.width_s, self.alone = lag, width_max, self._alone(lag)
+        self.lag_s, self.width_s = lag, width_max
         # rises: the middle is half a width after them; falls: half a width before
         middle = 0.5 * (min(USUAL_M * lag / self.separation_m, width_max) + lag)
         self.centre_s = from_s + middle if sign > 0.0 else from_s + lag - middle
-        self.fit = self.loose = 1.0
+        self.fit = 1.0
         return True
 
     def _unseen(
@@ -160,7 +177,7 @@ class Measure:
             sum_density += density
             if density > best:
                 best = density
-                self.lag_s, self.width_s = lag, width
+                self.lag_s, self.width_s, self.speed_log = lag, width, _SPEED_LOG_MIN + _SPEED_LOG_STEP * step
         if best == 0.0:
             return 0
         self.centre_s, self.alone = centre, 1.0

@@ -13,6 +13,7 @@ from cython.cimports.libc.math import exp
 from edge.counting.terms import FIRST, KEPT, LINE_MAX, NONE, ROOT
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
+_INWARD, _OUTWARD = 2**36, 2**44  # beyond the bits of all edges
 _LONE_PART = exp(-4.0)  # so much less likely is a part of nobody
 
 
@@ -33,6 +34,7 @@ class Places:
         "best",
         "body",
         "centre_s",
+        "claim",
         "end_s",
         "follows",
         "found",
@@ -58,6 +60,7 @@ class Places:
         "parent",
         "part_m",
         "score",
+        "speed_log",
         "start_s",
         "width_s",
         "width_sd_s",
@@ -85,8 +88,11 @@ class Places:
             self.has_person = array("i", [0]) * _PLACES
             self.has_wheels = array("i", [0]) * _PLACES
             self.mask = array("q", [0]) * _PLACES
+            self.claim = array("q", [0]) * _PLACES
+            """All three of `mask`, `inward` and `outward`, to compare them at once."""
             self.score = array("d", [0.0]) * _PLACES
             self.lag_s = array("d", [0.0]) * _PLACES
+            self.speed_log = array("d", [0.0]) * _PLACES
             self.centre_s = array("d", [0.0]) * _PLACES
             self.start_s = array("d", [0.0]) * _PLACES
             self.end_s = array("d", [0.0]) * _PLACES
@@ -120,9 +126,8 @@ class Places:
                 score *= _LONE_PART
         place = FIRST + edge * KEPT
         end = place + self.kept[edge]
-        while place < end and (
-            self.mask[place] != mask or self.inward[place] != inward or self.outward[place] != outward
-        ):
+        claim = mask + inward * _INWARD + outward * _OUTWARD
+        while place < end and self.claim[place] != claim:
             place += 1
         chosen = NONE
         if place < end:
@@ -137,7 +142,7 @@ class Places:
             return NONE
         if chosen == self.worst[edge]:
             self.worst[edge] = NONE
-        self.score[chosen], self.mask[chosen] = score, mask
+        self.score[chosen], self.mask[chosen], self.claim[chosen] = score, mask, claim
         self.best[edge] = max(self.best[edge], score)
         self.parent[chosen], self.body[chosen] = parent, body
         self.inward[chosen], self.outward[chosen], self.loose_parts[chosen] = inward, outward, loose

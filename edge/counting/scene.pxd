@@ -1,9 +1,10 @@
-cdef int _EDGES_MAX
+cdef int _EDGES_MAX, _EVENLY, _BRISKLY
+cdef double _APART, _APART_BRISKLY, _BRISK_M_S
 
 @cython.final
 cdef class Scene:
     cdef readonly int line0, edges
-    cdef readonly bint alike
+    cdef readonly bint alike, even, whole
     cdef readonly int64_t origin_ns
     cdef int[2] count, open
     cdef int[36] edge_pulse
@@ -18,3 +19,12 @@ cdef class Scene:
     @cython.locals(at0=int, at1=int, end0=int, end1=int, edge=int, which=int, pulse=int, one=int64_t)
     cdef void _order(self) noexcept
     cdef double _time(self, int which) noexcept
+    @cython.locals(count=int, pulse=int, pulse0=int, pulse1=int)
+    cdef void weigh(self, double separation_m) noexcept
+    @cython.locals(rise_lag=double, fall_lag=double, lags=double, apart=double, evenly=int, brisk=bint)
+    cdef int like(self, int pulse0, int pulse1, double separation_m) noexcept
+    @cython.locals(mask=int64_t)
+    cdef int64_t edges_of(self, int pulse, int seen) noexcept
+    cdef int64_t shared(self, int pulse, int seen) noexcept
+
+cdef double middle(double left0_s, double left1_s) noexcept

@@ -9,9 +9,11 @@ from array import array
 
 from cython import compiled
 
-from edge.counting.terms import FOREVER_S, LINE_MAX
+from edge.counting.terms import BOTH, FOREVER_S, LAG_S_MIN, LINE_MAX, SLOWEST_M_S
 
 _EDGES_MAX = 4 * LINE_MAX
+_EVENLY, _BRISKLY = 1, 2
+_APART, _APART_BRISKLY, _BRISK_M_S = 0.15, 0.7, 0.9  # of the sum of two lags: what one body's may differ by
 
 
 class Scene:
@@ -19,6 +21,10 @@ class Scene:
 
     Line 0 is here the line that saw something first, `line0` on the door: swapping the beams swaps the directions and
     no more. `alike`: both saw just the same. An edge is a bit of a mask; bit n is `edge_pulse[n]`, rising or falling.
+
+    Pulses are `even` where each has its like on the other line: then nobody hid half of somebody. They are `whole`
+    where, besides, nobody who walks as fast as most may have made two that are not each other's like: then nobody hid
+    a single edge. `weigh` says so.
     """
 
     __slots__ = (
@@ -27,6 +33,7 @@ class Scene:
         "edge_falls",
         "edge_pulse",
         "edges",
+        "even",
         "fall_bit",
         "fall_s",
         "line0",
@@ -34,11 +41,12 @@ class Scene:
         "origin_ns",
         "rise_bit",
         "rise_s",
+        "whole",
     )
 
     def __init__(self) -> None:
         self.line0 = self.edges = 0
-        self.alike = False
+        self.alike = self.even = self.whole = False
         self.origin_ns = 0
         if not compiled:  # else they are C arrays of the object's own, as its .pxd says
             self.count = array("i", [0, 0])
@@ -121,3 +129,47 @@ class Scene:
 
     def _time(self, which: int) -> float:
         return self.fall_s[which >> 1] if which & 1 else self.rise_s[which >> 1]
+
+    def weigh(self, separation_m: float) -> None:
+        """Find out whether the pulses are `even` and `whole`, at beams so far apart."""
+        count = self.count[0]
+        self.even = count == self.count[1] and self.open[0] < 0 and self.open[1] < 0
+        for pulse in range(count):
+            self.even = self.even and self.like(pulse, LINE_MAX + pulse, separation_m) & _EVENLY != 0
+        self.whole = self.even
+        if self.even:
+            for pulse0 in range(count):
+                for pulse1 in range(count):
+                    if pulse0 != pulse1 and self.like(pulse0, LINE_MAX + pulse1, separation_m) & _BRISKLY:
+                        self.whole = False
+
+    def like(self, pulse0: int, pulse1: int, separation_m: float) -> int:
+        """How one body may have made all of both pulses: _EVENLY, _BRISKLY (and less evenly), both or 0."""
+        rise_lag = self.rise_s[pulse1] - self.rise_s[pulse0]
+        fall_lag = self.fall_s[pulse1] - self.fall_s[pulse0]
+        lags, apart = abs(rise_lag) + abs(fall_lag), abs(rise_lag - fall_lag)
+        if (rise_lag < 0.0) != (fall_lag < 0.0) or not 2.0 * LAG_S_MIN < lags < 2.0 * separation_m / SLOWEST_M_S:
+            return 0
+        evenly = _EVENLY if apart <= _APART * lags else 0
+        brisk = lags * _BRISK_M_S < 2.0 * separation_m and apart <= _APART_BRISKLY * lags
+        return evenly | _BRISKLY if brisk else evenly
+
+    def edges_of(self, pulse: int, seen: int) -> int:
+        """The mask of a pulse's edges that were `seen`: 1 its rise, 2 its fall, 3 both."""
+        mask = self.rise_bit[pulse] if seen & 1 else 0
+        return mask | self.fall_bit[pulse] if seen & 2 else mask
+
+    def shared(self, pulse: int, seen: int) -> int:
+        """Both edges of a pulse where only one was seen of a body: somebody else made the other. Else 0."""
+        if seen == BOTH or not self.fall_bit[pulse]:
+            return 0
+        return self.rise_bit[pulse] | self.fall_bit[pulse]
+
+
+def middle(left0_s: float, left1_s: float) -> float:
+    """Of when a wanderer left each line, as far as it was there and has left."""
+    if left0_s <= -FOREVER_S or left0_s >= FOREVER_S:
+        return left1_s if -FOREVER_S < left1_s < FOREVER_S else 0.0
+    if left1_s <= -FOREVER_S or left1_s >= FOREVER_S:
+        return left0_s
+    return 0.5 * (left0_s + left1_s)

@@ -5,6 +5,7 @@ cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLL
 
 @cython.final
 cdef class Search(Places):
+    cdef signed char[37] bit_of
     cdef readonly Scene scene
     cdef readonly Bodies bodies
     cdef readonly Habits habits
@@ -32,11 +33,10 @@ cdef class Search(Places):
     cdef void _join(self, int parent, int body, int near, double lag_log) noexcept
     @cython.locals(inwards=bint, inward=int, outward=int, loose=int, width_s=double, score=double, place=int)
     cdef void _add(self, int parent, int body, int kind, double gain, int joins) noexcept
-    @cython.locals(centre_s=double, lag_s=double, length_m=double, wheels=bint, person=bint, start_s=double, end_s=double)
+    @cython.locals(centre_s=double, lag_s=double, speed_log=double, length_m=double, wheels=bint, person=bint, start_s=double, end_s=double)
     cdef void _describe(self, int place, int body, int kind, int joins, double width_s) noexcept
     @cython.locals(mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
     cdef double _cover(self, int parent, int body, double width_s) noexcept
     @cython.locals(least=int)
     cdef bint _hopeless(self, double score) noexcept
-    @cython.locals(rest=int64_t)
-    cdef int _earliest(self, int edge) noexcept
+    cdef int _earliest(self, int64_t mask) noexcept

@@ -9,6 +9,9 @@ are kept at each edge.
 
 from __future__ import annotations
 
+from array import array
+
+from cython import compiled
 from cython.cimports.libc.math import log, sqrt
 
 from edge.counting.terms import (
@@ -71,6 +74,7 @@ class Search(Places):
 
     __slots__ = (
         "abreast_odds",
+        "bit_of",
         "bodies",
         "follow_odds",
         "habits",
@@ -90,6 +94,13 @@ class Search(Places):
         self.scene = Scene()
         self.bodies = Bodies()
         self.separation_m = self.jitter_s = self.variance = 0.0
+        if not compiled:  # else it is a C array of the object's own, as its .pxd says
+            self.bit_of = array("b", [0]) * 37
+            """Which bit a power of two is, by what 37 leaves of it: a loop would be a branch to guess for each."""
+        power = 1
+        for bit in range(36):
+            self.bit_of[power] = bit
+            power = power * 2 % 37
         self.follow_odds = self.abreast_odds = self.meet_odds = self.meet_again_odds = 0.0
         self.new_follows = self.new_abreast = self.new_meets = 0.0
 
@@ -114,8 +125,11 @@ class Search(Places):
             if bodies.kind[body] < WANDERER:
                 self._bound(body)
         self.clear(scene.edges)
-        self.near0[ROOT] = RECENT0 if recent0 else NONE
-        self.near1[ROOT] = RECENT1 if recent1 else NONE
+        self.near0[ROOT] = self.near1[ROOT] = NONE
+        if recent0:
+            self.near0[ROOT], self.speed_log[RECENT0] = RECENT0, log(self.separation_m / self.lag_s[RECENT0])
+        if recent1:
+            self.near1[ROOT], self.speed_log[RECENT1] = RECENT1, log(self.separation_m / self.lag_s[RECENT1])
         if scene.edges:
             self._expand(ROOT, 0, came >= 0)
         for edge in range(1, scene.edges):
@@ -146,7 +160,7 @@ class Search(Places):
             kind = bodies.kind[body]
             if not mask & bodies.mask[body] and (mask & bodies.needs[body]) == bodies.needs[body]:
                 self.new_mask = mask | bodies.mask[body]
-                self.new_edge = self._earliest(edge)
+                self.new_edge = self._earliest(self.new_mask)
                 if stays:
                     if kind == WANDERER:
                         self._other(place, body, kind)
@@ -186,7 +200,7 @@ class Search(Places):
             joins = kind == STRAIGHT and not self._hopeless(score * self.bodies.most_joined[body])
         comes = not self._hopeless(score * (self.bodies.most_far[body] if far else self.bodies.most[body]))
         if near >= 0 and (comes or joins):
-            lag_log = log(lag_s / self.lag_s[near])
+            lag_log = self.speed_log[near] - self.bodies.speed_log[body]
         if comes:
             arrival = self._person(parent, body, kind, near, against, lag_log)
         if joins:
@@ -311,7 +325,7 @@ class Search(Places):
 
     def _describe(self, place: int, body: int, kind: int, joins: int, width_s: float) -> None:
         """Of the group that a person or part belongs to."""
-        centre_s, lag_s = self.bodies.centre_s[body], self.bodies.lag_s[body]
+        centre_s, lag_s, speed_log = self.bodies.centre_s[body], self.bodies.lag_s[body], self.bodies.speed_log[body]
         length_m = width_s * self.separation_m / lag_s
         wheels = length_m > (_CHAIR_M if kind == PERSON else ARM_M_MAX)
         person = kind == PERSON
@@ -326,21 +340,23 @@ class Search(Places):
             start_s, end_s = min(start_s, self.start_s[joins]), max(end_s, self.end_s[joins])
             if kind == PART and self.has_person[joins]:
                 person = True
-                centre_s, lag_s, length_m = self.centre_s[joins], self.lag_s[joins], self.length_m[joins]
+                centre_s, lag_s, speed_log = self.centre_s[joins], self.lag_s[joins], self.speed_log[joins]
+                length_m = self.length_m[joins]
         self.has_wheels[place], self.has_person[place] = wheels, person
         self.start_s[place], self.end_s[place] = start_s, end_s
-        self.centre_s[place], self.lag_s[place], self.length_m[place] = centre_s, lag_s, length_m
+        self.centre_s[place], self.lag_s[place], self.speed_log[place] = centre_s, lag_s, speed_log
+        self.length_m[place] = length_m
 
     def _cover(self, parent: int, body: int, width_s: float) -> float:
         """Pulses that several bodies made together are no longer than those bodies are."""
         mask = self.new_mask
         worst = 1.0
         for line in range(2):
+            bits = self.bodies.shared[2 * body + line]
+            if bits == 0 or mask & bits != bits:
+                continue
             at = self.bodies.low[2 * body + line]
             pulse = line * LINE_MAX + at
-            bits = self.scene.rise_bit[pulse] | self.scene.fall_bit[pulse]
-            if at == self.scene.open[line] or self.bodies.mask[body] & bits == bits or mask & bits != bits:
-                continue
             wide_s = width_s
             variance = self.variance + self.bodies.width_sd_s[body] * self.bodies.width_sd_s[body]
             place = parent
@@ -368,10 +384,6 @@ class Search(Places):
             least = self.least()
         return score <= self.score[least]
 
-    def _earliest(self, edge: int) -> int:
-        """The earliest edge that the new hypothesis does not explain; `edge`: up to which it explains all."""
-        rest = self.new_mask >> edge
-        while rest & 1:
-            rest >>= 1
-            edge += 1
-        return edge
+    def _earliest(self, mask: int) -> int:
+        """The earliest edge that is not in the mask."""
+        return self.bit_of[(~mask & (mask + 1)) % 37]

@@ -6,7 +6,8 @@ cdef double _ROUNDED
 @cython.final
 cdef class Window:
     cdef readonly Habits habits
-    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
+    cdef bint clean
+    cdef readonly int64_t quiet_ns, margin_ns, deadline_ns, calm_ns, open0_ns, open1_ns, left0_ns, left1_ns, first_ns, tick_ns
     cdef readonly int came, stay, heard, beyond
     cdef readonly int64_t beyond_ns
     cdef Search search
@@ -45,6 +46,6 @@ cdef class Window:
     @cython.locals(clear=bint, last_ns=int64_t, deadline_ns=int64_t, line=int)
     cdef void _schedule(self) noexcept
     @cython.locals(count0=int, count1=int, last0_ns=int64_t, last1_ns=int64_t, wait_ns=int64_t, lags_ns=int64_t, sure_ns=int64_t)
-    cdef int64_t _quiet_deadline_ns(self) noexcept
+    cdef void _calm(self) noexcept
 
 cdef int64_t _size(int64_t time_ns) noexcept

@@ -43,7 +43,9 @@ class Window:
     __slots__ = (
         "beyond",
         "beyond_ns",
+        "calm_ns",
         "came",
+        "clean",
         "deadline_ns",
         "falls",
         "first_ns",
@@ -74,6 +76,8 @@ class Window:
         """Since when a line is blocked; -1 where it is clear, or was blocked from the start."""
         self.first_ns, self.tick_ns, self.heard = -1, 0, 0
         """The first rise, the clock's tick as far as it is known, and after how many rises."""
+        self.clean = False
+        """Whether the waiting pulses are, where both beams are clear."""
         self.came = -1
         """The line by which a wanderer came who has been in the beams for longer than pulses are kept."""
         self.stay = -1
@@ -82,7 +86,7 @@ class Window:
         """When each line was last cleared in a stay."""
         self.beyond, self.beyond_ns = -1, 0
         """The line beyond which somebody swayed who stood there, and when: not told. -1 where nobody did."""
-        self.deadline_ns = FOREVER_NS
+        self.deadline_ns = self.calm_ns = FOREVER_NS
         self.search, self.groups = Search(), Groups()
         self.search.habits = self.habits
         self.teller = Teller(settings, self.habits, self.search, self.groups)
@@ -196,8 +200,8 @@ class Window:
     def _settle(self, now_ns: int, found: Found, first: int) -> bool:
         """Take what is due out of the waiting pulses, its passages into `found`; false if nothing could be."""
         full = self._full()
-        everything = self.open0_ns < 0 and self.open1_ns < 0 and now_ns >= self._quiet_deadline_ns()
-        if everything and self.waiting[0] == 1 and self.came < 0 and self._clean() and self._tell_clean(found, first):
+        everything = now_ns >= self.calm_ns
+        if everything and self.clean and self.waiting[0] == 1 and self.came < 0 and self._tell_clean(found, first):
             self.waiting[0] = self.waiting[1] = 0
             return True
         search, groups = self.search, self.groups
@@ -289,28 +293,31 @@ class Window:
             last_ns = max(self.left0_ns, self.left1_ns)
             self.deadline_ns = last_ns + _GONE_NS + self.margin_ns if clear else FOREVER_NS
             return
+        self._calm()
         if self._full():
             self.deadline_ns = 0
             return
-        deadline_ns = self._blocked_ns()
+        deadline_ns = min(self._blocked_ns(), self.calm_ns)
         for line in range(2):
             if self.waiting[line]:
                 deadline_ns = min(deadline_ns, self.falls[line * LINE_MAX] + _DECIDE_NS)
-        if self.open0_ns < 0 and self.open1_ns < 0 and (self.waiting[0] or self.waiting[1]):
-            deadline_ns = min(deadline_ns, self._quiet_deadline_ns())
         self.deadline_ns = deadline_ns
 
-    def _quiet_deadline_ns(self) -> int:
-        """When clear beams mean that nothing more belongs to the waiting pulses: soon after clean ones."""
+    def _calm(self) -> None:
+        """Note when clear beams mean that nothing more belongs to the waiting pulses: soon after clean ones."""
         count0, count1 = self.waiting[0], self.waiting[1]
+        self.calm_ns, self.clean = FOREVER_NS, False
+        if self.open0_ns >= 0 or self.open1_ns >= 0 or not (count0 or count1):
+            return
         last0_ns = self.falls[count0 - 1] if count0 else -1
         last1_ns = self.falls[LINE_MAX + count1 - 1] if count1 else -1
         wait_ns = self.quiet_ns
-        if count0 and count1 and self._clean():
+        self.clean = count0 > 0 and count1 > 0 and self._clean()
+        if self.clean:
             lags_ns = _size(last1_ns - last0_ns) + _size(self.rises[LINE_MAX + count1 - 1] - self.rises[count0 - 1])
             sure_ns = cast(longlong, HALF * lags_ns * _SURE_M / self.habits.separation_m)
             wait_ns = min(wait_ns, max(_SURE_NS_MIN, sure_ns))
-        return max(last0_ns, last1_ns) + wait_ns + self.margin_ns
+        self.calm_ns = max(last0_ns, last1_ns) + wait_ns + self.margin_ns
 
     def snapshot(self) -> dict[str, Any]:
         return {
@@ -343,6 +350,7 @@ class Window:
         self.teller.restore(state["teller"])
         self.habits.restore(state["habits"])
         self.deadline_ns = state["deadline_ns"]
+        self._calm()
 
 
 def _size(time_ns: int) -> int:

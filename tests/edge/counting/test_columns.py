@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.counting import DoorSettings, build
 from edge.counting.terms import FIRST, LINE_MAX
@@ -59,8 +61,8 @@ def test_columns_are_as_long_in_c_as_in_python() -> None:
 SOME = pytest.mark.parametrize(("scenario", "separation_m"), [("busy", 0.12), ("abreast", 0.30), ("loiterers", 0.08)])
 
 
-def columns_of(scenario: str, separation_m: float) -> list[array[int]]:
-    edges = [event for event in simulate(scenario, 4, 0.4, separation_m) if isinstance(event, BeamEdge)]
+def columns_of(scenario: str, separation_m: float, hours: float = 0.4) -> list[array[int]]:
+    edges = [event for event in simulate(scenario, 4, hours, separation_m) if isinstance(event, BeamEdge)]
     return [array("q", column) for column in zip(*edges, strict=True)]
 
 
@@ -95,3 +97,46 @@ def test_more_hypotheses_would_find_the_same_people(
     more = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
     assert len(set(usual) ^ set(more)) <= 0.02 * len(more)
     assert abs(len(usual) - len(more)) <= 0.005 * len(more)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "separation_m", "hours"),
+    [
+        ("busy", 0.12, 0.4),
+        ("abreast", 0.30, 0.4),
+        ("loiterers", 0.08, 0.4),
+        ("wheels", 0.12, 0.4),
+        ("opposite", 0.60, 4.0),  # some pulses are each other's like by chance
+    ],
+)
+def test_nobody_hides_an_edge_where_pulses_are_even(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, separation_m: float, hours: float
+) -> None:
+    """Bodies with hidden edges that are not even tried there are not the likeliest when they are."""
+    core = build.load_pure()
+    columns = columns_of(scenario, separation_m, hours)
+    scene = sys.modules["edge.counting.pure.scene"].Scene
+    weigh, even = scene.weigh, []
+
+    def noted(pulses: Any, separation_m: float) -> None:
+        weigh(pulses, separation_m)
+        even.append(pulses.even)
+
+    def never(pulses: Any, separation_m: float) -> None:
+        pulses.even = pulses.whole = separation_m < 0.0
+
+    monkeypatch.setattr(scene, "weigh", noted)
+    usual = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
+    monkeypatch.setattr(scene, "weigh", never)
+    more = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
+    assert sum(even) >= 5  # else nothing was left out
+    assert len(set(usual) ^ set(more)) <= 0.01 * len(more)
+    assert abs(len(usual) - len(more)) <= 0.005 * len(more)
+
+
+@given(mask=st.integers(0, 2**35 - 1))
+def test_the_earliest_edge_that_is_not_explained(mask: int) -> None:
+    build.load_pure()
+    found = sys.modules["edge.counting.pure.search"].Search()._earliest(mask)
+    assert not mask >> found & 1
+    assert mask & (1 << found) - 1 == (1 << found) - 1
