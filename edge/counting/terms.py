@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import e
-
 LINE_MAX = 9
 """Pulses of one line: those that wait, and one that is still open. Pulse k of line l stands at l * LINE_MAX + k."""
 FOREVER_S = 1e6
@@ -21,7 +19,7 @@ RECENT0, RECENT1 = 0, 1
 
 ROOT, FIRST = 2, 3
 """The place of the hypothesis that nothing is explained yet, and the first of those that grow from it."""
-EDGE_DENSITY = e
+EDGE_DENSITY = 2.718281828459045
 """About what one explained edge more multiplies a density by; scores are per this, so that it is no use to be ahead."""
 
 NONE = -1

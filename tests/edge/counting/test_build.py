@@ -93,6 +93,8 @@ def test_names_are_defined_once_as_all_is_compiled_as_one(house: Path) -> None:
     source, types = join(folder, build.MODULES)
     assert "class Door:" in source
     assert "cdef class Door:" in types
+    assert "#define FOYER_KEPT (8)" in types
+    assert "KEPT = 8" not in source
     with (folder / "search.py").open("a") as search:
         search.write("\n_ROOM = 3\n")
     with pytest.raises(ValueError, match=r"search\.py: _ROOM is defined in found\.py, too"):
