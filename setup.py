@@ -28,10 +28,11 @@ joined, types = join(COUNTING, core["MODULES"])
 JOINED.write_text(joined, "utf-8")
 JOINED.with_suffix(".pxd").write_text(types, "utf-8")
 
-# Fused multiply-adds would let the compiled core differ from the pure one in the last bit. GCC's own limits of what to
-# put into its caller are for programs of which all is hot: here only counting is, and it is small.
-FLAGS = ["-ffp-contract=off", "-fno-math-errno"]
-for limit in ("max-inline-insns-auto=300", "inline-unit-growth=400", "large-function-growth=2000"):
+# Fused multiply-adds would let the compiled core differ from the pure one in the last bit. What is for debuggers takes
+# the compiler 900 MB in place of 330, which is more than some units have. Its own limits of what to put into its caller
+# are for programs of which all is hot: here only counting is, and it is small.
+FLAGS = ["-ffp-contract=off", "-fno-math-errno", "-g0"]
+for limit in ("max-inline-insns-auto=300", "inline-unit-growth=100", "large-function-growth=400"):
     FLAGS += ["--param", limit]
 
 extensions = cythonize(
