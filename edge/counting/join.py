@@ -107,16 +107,17 @@ def _names(source: str) -> set[str]:
 
 
 def _numbers(source: str) -> dict[str, float]:
-    """What a module defines that is a plain number."""
+    """What a module defines that is a plain number, and nothing in the same statement is worked out."""
     numbers: dict[str, float] = {}
     for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
             names = target.elts if isinstance(target, ast.Tuple) else [target]
-            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            for name, value in zip(names, values, strict=False):
-                try:
-                    numbers[ast.unparse(name)] = ast.literal_eval(value)
-                except ValueError:
-                    continue  # worked out when it is imported
+            values = value.elts if isinstance(value, ast.Tuple) else [value]
+            try:
+                numbers |= {
+                    ast.unparse(name): ast.literal_eval(each) for name, each in zip(names, values, strict=False)
+                }
+            except ValueError:
+                continue
     return numbers

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,8 @@ def test_names_are_defined_once_as_all_is_compiled_as_one(house: Path) -> None:
     assert "cdef class Door:" in types
     assert "#define FOYER_KEPT (8)" in types
     assert "KEPT = 8" not in source
+    for name in re.findall(r"#define FOYER_(\w+)", types):
+        assert not re.search(rf"^(\w+, )*{name}(, \w+)* = ", source, re.MULTILINE), name  # C cannot assign to a number
     with (folder / "search.py").open("a") as search:
         search.write("\n_ROOM = 3\n")
     with pytest.raises(ValueError, match=r"search\.py: _ROOM is defined in found\.py, too"):
