@@ -16,10 +16,10 @@ from cython import compiled
 from cython.cimports.libc.math import exp, log
 
 from edge.counting.terms import (
+    ALL_SEEN,
     BOTH,
     CHAIR_M,
     CHAIR_PIECE_M,
-    EDGE_DENSITY,
     FALLS,
     FOREVER_S,
     LAG_S_MIN,
@@ -34,15 +34,15 @@ from edge.counting.terms import (
     WANDERER,
 )
 
+from .candidates import Candidates
 from .company import arm_density, arm_shorter, piece_density, piece_shorter
 from .curves import normal
 from .habits import Habits, lag_density
 from .measure import Measure
 from .scene import Scene, middle
 
-_BODIES_MAX = 1024
-
 _TINY_GAIN, _IMPOSSIBLE = 1e-12, 1e-5
+_CERTAIN = 1e4  # times likelier to be one body's than nobody's
 _JOINED, _PIECES_JOINED = 0.15, 0.4  # of what people have with them touches them, or another piece of it, at a beam
 _USUAL_PART_M, _WIDTH_SD_M = 0.09, 0.06
 
@@ -58,107 +58,56 @@ _BODY_S = 0.1  # what nobody is shorter than
 _HALF_BODY_S = 0.12
 
 
-class Bodies:
-    """Fill it from a scene; the bodies whose earliest edge is `n` are `head[n]`, `following[head[n]]` and so on to -1.
+def _nobody_density(scene: Scene, pulse: int) -> float:
+    long_s = scene.fall_s[pulse] - scene.rise_s[pulse]
+    return _NOBODY_RATE / _GLITCH_S if long_s < _GLITCH_S else _NOBODY_RATE / (_LOG_RANGE * long_s)
 
-    Of each: its `kind`, the `mask` of its edges and their `number`; `needs`: edges that must be explained already; the
-    pulses that it touches, from `low` to below `high` on each line; its `direction`, 1 from line 0 to line 1, else -1
-    (0 of wanderers who leave where they came from, and of nobody); lag, width and centre in seconds. `person`, `arm`
-    and `piece` are the densities of its edges as such, but for the lag's: `alone` for a person in nobody's company. Of
-    all others `gain` is the density of its edges. All but the lag's are per `EDGE_DENSITY` for each edge (`worth`).
-    `most…`: what a search makes of it, at most.
+
+class Bodies(Candidates):
+    """`fill` it from a scene.
+
+    Where that is whole, it is `plain`: bodies that leave one pulse of two that are each other's like, or an edge of
+    either, to somebody else are not tried, and nobody is not where two pulses are `sure` to be one body's (bit k of
+    pulse k of each line).
     """
 
-    __slots__ = (
-        "alone",
-        "arm",
-        "centre_s",
-        "chair_m",
-        "count",
-        "direction",
-        "following",
-        "gain",
-        "head",
-        "high",
-        "kind",
-        "lag_s",
-        "low",
-        "mask",
-        "measure",
-        "most",
-        "most_far",
-        "most_joined",
-        "needs",
-        "number",
-        "opened",
-        "person",
-        "piece",
-        "reach_s",
-        "separation_m",
-        "shared",
-        "speed_log",
-        "stay_density",
-        "stay_s",
-        "width_part_s",
-        "width_s",
-        "width_sd_s",
-        "worth",
-    )
+    __slots__ = ("chair_m", "measure", "plain", "reach_s", "separation_m", "stay_density", "stay_s", "sure")
 
     def __init__(self) -> None:
-        self.count = 0
+        super().__init__()
         self.separation_m = self.reach_s = self.chair_m = 0.0
         self.measure = Measure()
+        self.plain, self.sure = False, 0
         if not compiled:  # else they are C arrays of the object's own, as its .pxd says
-            self.head = array("i", [-1]) * (4 * LINE_MAX)
-            self.following = array("i", [0]) * _BODIES_MAX
-            self.kind = array("b", [0]) * _BODIES_MAX
-            self.number = array("b", [0]) * _BODIES_MAX
-            self.direction = array("b", [0]) * _BODIES_MAX
-            self.opened = array("b", [0]) * _BODIES_MAX
-            self.low = array("b", [0]) * (2 * _BODIES_MAX)
-            self.high = array("b", [0]) * (2 * _BODIES_MAX)
-            self.mask = array("q", [0]) * _BODIES_MAX
-            self.shared = array("q", [0]) * (2 * _BODIES_MAX)
-            self.needs = array("q", [0]) * _BODIES_MAX
-            self.lag_s = array("d", [0.0]) * _BODIES_MAX
-            self.speed_log = array("d", [0.0]) * _BODIES_MAX
-            self.width_s = array("d", [0.0]) * _BODIES_MAX
-            self.width_part_s = array("d", [0.0]) * _BODIES_MAX
-            self.width_sd_s = array("d", [0.0]) * _BODIES_MAX
-            self.centre_s = array("d", [0.0]) * _BODIES_MAX
-            self.person = array("d", [0.0]) * _BODIES_MAX
-            self.arm = array("d", [0.0]) * _BODIES_MAX
-            self.piece = array("d", [0.0]) * _BODIES_MAX
-            self.alone = array("d", [0.0]) * _BODIES_MAX
-            self.gain = array("d", [0.0]) * _BODIES_MAX
-            self.most = array("f", [0.0]) * _BODIES_MAX
-            self.most_far = array("f", [0.0]) * _BODIES_MAX
-            self.most_joined = array("f", [0.0]) * _BODIES_MAX
             self.stay_s = array("d", [0.0]) * (4 * LINE_MAX)
             self.stay_density = array("d", [0.0]) * (4 * LINE_MAX)
             """Of the time since the one before, which may be any in a range of logarithms."""
-            self.worth = array("d", [0.0]) * (4 * LINE_MAX + 1)
-        for number in range(4 * LINE_MAX + 1):
-            self.worth[number] = EDGE_DENSITY**-number
 
-    def fill(self, scene: Scene, habits: Habits, came: int) -> None:
-        """Find all bodies of a scene. `came`: the line by which a wanderer came before, or -1."""
+    def fill(self, scene: Scene, habits: Habits, came: int, thorough: bool) -> None:
+        """Find all bodies of a scene; `thorough`: even if it is plain.
+
+        `came`: the line by which a wanderer came before, or -1.
+        """
         self.separation_m = habits.separation_m
         self.measure.begin(habits.separation_m, habits.jitter_s)
         lone = scene.count[0] == 1 and scene.count[1] == 1
         self.chair_m = self.measure.chair_m = CHAIR_M if lone else CHAIR_PIECE_M
         self.reach_s = min(2.0, self.separation_m / SLOWEST_M_S + 0.1)
-        self.count = 0
-        for edge in range(scene.edges):
-            self.head[edge] = -1
+        self.count = self.sure = 0
+        scene.weigh(self.separation_m)
+        self._pairs(scene, habits)
+        self.straights = self.count
+        self.plain = scene.whole and came < 0 and not thorough
         for edge in range(scene.edges):
             self._nobody(scene, edge)
-            if not scene.edge_falls[edge]:
+            if not scene.edge_falls[edge] and not (self.plain and scene.second(edge)):
                 self._wanderers(scene, habits, edge, -1)
         if came >= 0:
             self._wanderers(scene, habits, 0, came)
-        scene.weigh(self.separation_m)
+        self.link(scene.edges)
+
+    def _pairs(self, scene: Scene, habits: Habits) -> None:
+        """All that move straight."""
         for pulse0 in range(scene.count[0]):
             for pulse1 in range(scene.count[1]):
                 other = LINE_MAX + pulse1
@@ -169,47 +118,19 @@ class Bodies:
                 if scene.fall_s[other] >= scene.rise_s[pulse0] - self.reach_s:
                     self._pair(scene, habits, pulse0, other)
 
-    def _add(self, kind: int, edge: int, mask: int, number: int) -> int:
-        """One more body, not filled in yet; -1 where there is no room for it."""
-        body = self.count
-        if body == _BODIES_MAX:
-            return -1
-        self.count = body + 1
-        self.kind[body], self.mask[body], self.number[body] = kind, mask, number
-        self.needs[body] = self.direction[body] = self.opened[body] = 0
-        self.following[body] = self.head[edge]
-        self.head[edge] = body
-        for line in range(2):
-            self.low[2 * body + line], self.high[2 * body + line] = LINE_MAX, 0
-        self.lag_s[body] = self.width_s[body] = self.width_part_s[body] = self.width_sd_s[body] = 0.0
-        self.centre_s[body] = 0.0
-        return body
-
-    def _touch(self, scene: Scene, body: int, pulse: int) -> None:
-        line = 1 if pulse >= LINE_MAX else 0
-        at, place = pulse - line * LINE_MAX, 2 * body + line
-        self.low[place] = min(self.low[place], at)
-        self.high[place] = max(self.high[place], at + 1)
-        if at == scene.open[line]:
-            self.opened[body] = 1
-
     def _nobody(self, scene: Scene, edge: int) -> None:
-        pulse = scene.edge_pulse[edge]
+        pulse, falls = scene.edge_pulse[edge], scene.edge_falls[edge]
         rise_bit, fall_bit = scene.rise_bit[pulse], scene.fall_bit[pulse]
-        if scene.edge_falls[edge]:
-            body = self._add(NOBODY, edge, fall_bit, 1)
-            self.gain[body] = _LONE_EDGE * self.worth[1]
-        else:
-            body = self._add(NOBODY, edge, rise_bit, 1)
-            self.needs[body] = fall_bit
+        if not self.plain:
+            body = self.add(NOBODY, edge, fall_bit if falls else rise_bit, 1)
+            self.needs[body] = 0 if falls else fall_bit
             self.gain[body] = (_LONE_EDGE if fall_bit else _OPEN_PULSE) * self.worth[1]
-        self._touch(scene, body, pulse)
-        if fall_bit and not scene.edge_falls[edge]:
-            long_s = scene.fall_s[pulse] - scene.rise_s[pulse]
-            body = self._add(NOBODY, edge, rise_bit | fall_bit, 2)
-            density = 1.0 / _GLITCH_S if long_s < _GLITCH_S else 1.0 / (_LOG_RANGE * long_s)
-            self.gain[body] = _NOBODY_RATE * density * self.worth[2]
-            self._touch(scene, body, pulse)
+            self.touch(scene, body, pulse)
+        surely = self.plain and self.sure >> pulse % LINE_MAX & 1
+        if fall_bit and not falls and not surely:
+            body = self.add(NOBODY, edge, rise_bit | fall_bit, 2)
+            self.gain[body] = _nobody_density(scene, pulse) * self.worth[2]
+            self.touch(scene, body, pulse)
 
     def _wanderers(  # noqa: C901, PLR0912, PLR0915 - one pass over the pulses, all of whose sums the gain needs
         self, scene: Scene, habits: Habits, edge: int, came: int
@@ -257,6 +178,8 @@ class Bodies:
                 left1_s, risen1_s, low1, high1 = max(left1_s, fall_s), rise_s, min(low1, at), max(high1, at + 1)
             else:
                 left0_s, risen0_s, low0, high0 = max(left0_s, fall_s), rise_s, min(low0, at), max(high0, at + 1)
+            if self.plain and (low0 != low1 or high0 != high1):
+                continue
             if (count == 1 or longest_s < _BODY_S) and came < 0:
                 continue  # that is nobody
             gain = self._dwelt(times) * swayed * self.worth[number]
@@ -272,7 +195,7 @@ class Bodies:
                 risen_s = risen0_s if left0_s >= left1_s else risen1_s
                 gone_s = max(left0_s, left1_s)
                 gain *= self._as_walked(habits, gone_s - min(left0_s, left1_s), gone_s - risen_s)
-            body = self._add(WANDERER, edge, mask, number)
+            body = self.add(WANDERER, edge, mask, number)
             if body < 0:
                 return
             self.gain[body], self.opened[body] = gain, opened
@@ -356,10 +279,6 @@ class Bodies:
             return
         mask = scene.edges_of(first, seen0) | scene.edges_of(second, seen1)
         number = (seen0 & 1) + (seen0 >> 1) + (seen1 & 1) + (seen1 >> 1)
-        edge, rest = 0, mask
-        while not rest & 1:
-            rest >>= 1
-            edge += 1
         speed = self.separation_m / measure.lag_s
         bounded = kind == STRAIGHT and (seen0 | seen1 << 2 in (RISES, FALLS))
         if kind == UNSEEN:
@@ -377,11 +296,14 @@ class Bodies:
         alone = measure.alone
         if alone * (person + arm + piece) < _IMPOSSIBLE:
             return
-        body = self._add(kind, edge, mask, number)
+        body = self.add(kind, scene.first(mask), mask, number)
         if body < 0:
             return
-        self._touch(scene, body, first)
-        self._touch(scene, body, second)
+        if scene.whole and number == ALL_SEEN:
+            most = max(person, habits.arm * arm, 0.5 * habits.wheel * piece)
+            self._certain(scene, first, second, PERSON_RATE * alone * most)
+        self.touch(scene, body, first)
+        self.touch(scene, body, second)
         way = 1 if direction < 0 else 0
         self.shared[2 * body + way] = scene.shared(first, seen0)
         self.shared[2 * body + 1 - way] = scene.shared(second, seen1)
@@ -396,3 +318,11 @@ class Bodies:
             self.width_part_s[body] = min(measure.width_s, _USUAL_PART_M / speed)
         if bounded or kind == UNSEEN:
             self.width_sd_s[body] = _WIDTH_SD_M / speed
+
+    def _certain(self, scene: Scene, first: int, second: int, density: float) -> None:
+        """Note whether two pulses are sure to be one body's, of that density."""
+        at = first % LINE_MAX
+        if at == second % LINE_MAX and density > _CERTAIN * _nobody_density(scene, first) * _nobody_density(
+            scene, second
+        ):
+            self.sure |= 1 << at

@@ -25,6 +25,7 @@ MODULES = (
     "company",
     "scene",
     "measure",
+    "candidates",
     "bodies",
     "places",
     "search",

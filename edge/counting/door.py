@@ -23,7 +23,7 @@ from edge.counting.model import (
 
 from .found import Found
 from .health import Health
-from .pulses import Beam
+from .pulses import Beams
 from .window import Window
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Door:
     whatever comes in.
     """
 
-    __slots__ = ("found", "health", "inner", "now_ns", "outer", "settings", "wake_ns", "window")
+    __slots__ = ("beams", "found", "health", "now_ns", "settings", "wake_ns", "window")
 
     def __init__(
         self,
@@ -52,8 +52,7 @@ class Door:
         since_ns: int = 0,
     ) -> None:
         self.settings = settings
-        self.outer = Beam(settings.debounce_ns, levels[0])
-        self.inner = Beam(settings.debounce_ns, levels[1])
+        self.beams = Beams(settings.debounce_ns, levels)
         self.window = Window(settings)
         self.health = Health(settings, levels, since_ns)
         self.now_ns = 0
@@ -129,12 +128,11 @@ class Door:
         if t_ns >= self.wake_ns:
             self._run_until(t_ns)
         self.now_ns = t_ns
-        beam = self.inner if line else self.outer
-        if beam.raw == level:
+        if self.beams.raw[line] == level:
             self._repeated(t_ns, line)
         else:
-            beam.change(t_ns)
-            self.wake_ns = min(self.wake_ns, beam.settle_ns)
+            self.beams.change(line, t_ns)
+            self.wake_ns = min(self.wake_ns, self.beams.settle_ns[line])
 
     def _repeated(self, t_ns: int, line: int) -> None:
         self.found.fault(Fault(t_ns, "repeated_level", LINES[line]))
@@ -143,18 +141,16 @@ class Door:
 
     def _run_until(self, t_ns: int) -> None:
         """Do all that is due by `t_ns`, each thing at its own time."""
-        outer, inner = self.outer, self.inner
         while True:
+            settle_ns = min(self.beams.settle_ns[0], self.beams.settle_ns[1])
             # A deadline that an edge has just set in the past is due now, and not before the other line's edge of now.
             decide_ns = max(self.now_ns, self.window.deadline_ns)
-            due_ns = min(outer.settle_ns, inner.settle_ns, decide_ns, self.health.deadline_ns)
+            due_ns = min(settle_ns, decide_ns, self.health.deadline_ns)
             if due_ns > t_ns:
                 break
             self.now_ns = due_ns
-            if outer.settle_ns == due_ns and not (inner.settle_ns == due_ns and self._inner_first()):
-                self._settle(0, outer)
-            elif inner.settle_ns == due_ns:
-                self._settle(1, inner)
+            if settle_ns == due_ns:
+                self._settle(self._first_line())
             elif decide_ns == due_ns:
                 self._decide()
             else:
@@ -163,27 +159,31 @@ class Door:
                 self._noticed()
         self.wake_ns = due_ns
 
-    def _inner_first(self) -> bool:
-        """Of two lines that change at once, the one that clears comes first, and the one blocked for longer.
+    def _first_line(self) -> int:
+        """The line that settles next.
 
-        So swapping the lines changes nothing but the directions.
+        Of two that change at once, the one that clears comes first, and the one blocked for longer. So swapping the
+        lines changes nothing but the directions.
         """
-        if self.inner.raw != self.outer.raw:
-            return self.inner.raw < self.outer.raw
-        return self.health.inner.open_ns < self.health.outer.open_ns
+        settle0_ns, settle1_ns = self.beams.settle_ns[0], self.beams.settle_ns[1]
+        if settle0_ns != settle1_ns:
+            return 1 if settle1_ns < settle0_ns else 0
+        if self.beams.raw[0] != self.beams.raw[1]:
+            return 1 if self.beams.raw[1] < self.beams.raw[0] else 0
+        return 1 if self.health.inner.open_ns < self.health.outer.open_ns else 0
 
-    def _settle(self, line: int, beam: Beam) -> None:
-        health = self.health
-        if not beam.settle():
-            if beam.level:
-                health.flicker(line, beam.changes)
-        elif beam.level:
-            health.rise(line, beam.burst_ns, beam.changes)
+    def _settle(self, line: int) -> None:
+        health, burst_ns, changes = self.health, self.beams.burst_ns[line], self.beams.changes[line]
+        if not self.beams.settle(line):
+            if self.beams.level[line]:
+                health.flicker(line, changes)
+        elif self.beams.level[line]:
+            health.rise(line, burst_ns, changes)
             if health.out < 0:
-                self.window.rise(line, beam.burst_ns)
+                self.window.rise(line, burst_ns)
         else:
-            health.fall(line, beam.burst_ns, beam.changes)
-            self.window.fall(line, beam.burst_ns)  # of no rise, where there was one beam only
+            health.fall(line, burst_ns, changes)
+            self.window.fall(line, burst_ns)  # of no rise, where there was one beam only
 
     def _decide(self) -> None:
         first = self.found.count
@@ -208,7 +208,7 @@ class Door:
             "debounce_ns": self.settings.debounce_ns,
             "now_ns": self.now_ns,
             "wake_ns": self.wake_ns,
-            "beams": [self.outer.snapshot(), self.inner.snapshot()],
+            "beams": self.beams.snapshot(),
             "window": self.window.snapshot(),
             "health": self.health.snapshot(),
         }
@@ -226,8 +226,7 @@ class Door:
             door = cls(DoorSettings(snapshot["separation_m"], snapshot["debounce_ns"]))
             door.now_ns = snapshot["now_ns"]
             door.wake_ns = snapshot["wake_ns"]
-            door.outer.restore(snapshot["beams"][0])
-            door.inner.restore(snapshot["beams"][1])
+            door.beams.restore(snapshot["beams"])
             door.window.restore(snapshot["window"])
             door.health.restore(snapshot["health"])
         except (KeyError, IndexError, TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ cdef double _CHAIR_M_MIN, _CHAIR_M_MAX
 cdef double _LOW_LENGTH_M, _LOW_SHARE, _UNKNOWN_SEPARATION_M, _LEARN_LEAST
 cdef double _SEPARATION_M_MIN, _SEPARATION_M_MAX, _MEMORY, _PRIOR_PEOPLE, _SHARE_MIN, _SHARE_MAX
 cdef double _FIRST_LOG, _LOW_LOG, _USUAL_LOG, _PAIR_NOISE, _PAIR_SPREAD, _PAIR_AHEAD
-cdef double _ROOM_S_MIN, _USUAL_M_S, _LENGTH_TRUST
+cdef double _HURRY, _USUAL_M_S, _LENGTH_TRUST
 cdef int _FIRST, _DOUBTED, _SHARP
 
 cdef Curve _USUAL_LENGTH, _SPEED, _PAIR_LENGTH
@@ -27,7 +27,7 @@ cdef class Habits:
     cdef readonly int clean
     cdef readonly bint blurred
     cdef readonly double people, recent
-    cdef double given_log, span_of_m, span_log, brisk_sd, brisk_s, slow_sd, slow_s
+    cdef double given_log, room_s_min, span_of_m, span_log, brisk_sd, brisk_s, slow_sd, slow_s
     cdef public int64_t recent_ns
 
     @cython.locals(apart_s=double)
@@ -53,7 +53,7 @@ cdef class Habits:
     @cython.locals(by_length=double, by_speed=double)
     cdef bint _doubted(self) noexcept
     @cython.locals(pace=double, first=double)
-    @cython.locals(span_m=double, noise=double)
+    @cython.locals(span_m=double, noise=double, quickest_log=double)
     cdef void _span(self) noexcept
     cdef void learn(self, double weight, double follows, double abreast, double meets, double pair, double met, double wanders, double arm, double wheels) noexcept
     @cython.locals(room_s=double, room_log=double, brisk=double, slow=double, hidden=double)

@@ -42,7 +42,7 @@ _SINGLE_MIN = 0.25
 _SCALE_SD, _SHARP = 0.15, 1_000  # of a separation that is not known yet; after so many bodies it is
 _SEPARATION_M_MIN, _SEPARATION_M_MAX = 0.03, 2.0
 
-_ROOM_S_MIN = 0.02
+_HURRY = 3.5  # standard deviations: hardly anybody is so much faster
 _MEMORY, _PRIOR_PEOPLE = 0.005, 12.0
 _FOLLOWED, _ALONE_MIN = 0.2, 0.4  # of followers are seen together with whom they follow
 _RECENT_S = 300.0
@@ -133,6 +133,8 @@ _LEARNED = (
     "wheel",
 )
 
+_WORKED_OUT = ("brisk_s", "brisk_sd", "given_log", "room_s_min", "slow_s", "slow_sd", "span_log", "span_of_m")
+
 
 class Habits:
     """What is learned at one door. `separation_m` is what lags and widths say, whatever was measured.
@@ -141,12 +143,13 @@ class Habits:
     meets coming the other way; who wander (turn back, loiter), have an arm or bag apart, or wheels.
     """
 
-    __slots__ = (*_LEARNED, "brisk_s", "brisk_sd", "given_log", "slow_s", "slow_sd", "span_log", "span_of_m")
+    __slots__ = (*_LEARNED, *_WORKED_OUT)
 
     def __init__(self, separation_m: float | None) -> None:
         self.given_m = 0.0 if separation_m is None else separation_m
         self.given_log = log(self.given_m) if self.given_m > 0.0 else 0.0
-        self.span_of_m = self.span_log = self.brisk_s = self.brisk_sd = self.slow_s = self.slow_sd = 0.0
+        self.room_s_min = self.span_of_m = self.span_log = 0.0
+        self.brisk_s = self.brisk_sd = self.slow_s = self.slow_sd = 0.0
         self.separation_m = _UNKNOWN_SEPARATION_M if separation_m is None else separation_m
         self.low_log = log(_LOW_LENGTH_M / self.separation_m)
         self.lag_log = log(self.separation_m / _USUAL_M_S)
@@ -215,10 +218,10 @@ class Habits:
         They blocked neither beam before that body did, nor after it: they were faster than it by more than a half.
         """
         room_s = width_s - lag_s
-        if room_s <= _ROOM_S_MIN:
-            return 0.0
         if self.separation_m != self.span_of_m:
             self._span()
+        if room_s <= self.room_s_min:
+            return 0.0
         room_log = log(room_s) - self.span_log
         brisk = _room_left(room_s, (room_log + _BRISK_LOG) / self.brisk_sd, self.brisk_sd, self.brisk_s)
         slow = _room_left(room_s, (room_log + _SLOW_LOG) / self.slow_sd, self.slow_sd, self.slow_s)
@@ -234,6 +237,8 @@ class Habits:
         self.brisk_sd, self.slow_sd = sqrt(_BRISK_SD * _BRISK_SD + noise), sqrt(_SLOW_SD * _SLOW_SD + noise)
         self.brisk_s = span_m * exp(0.5 * self.brisk_sd * self.brisk_sd - _BRISK_LOG)
         self.slow_s = span_m * exp(0.5 * self.slow_sd * self.slow_sd - _SLOW_LOG)
+        quickest_log = max(_BRISK_LOG + _HURRY * self.brisk_sd, _SLOW_LOG + _HURRY * self.slow_sd)
+        self.room_s_min = span_m * exp(-quickest_log)
 
     def came(self, t_ns: int) -> None:
         """One more person passed, at `t_ns`."""

@@ -168,16 +168,22 @@ class Measure:
     ) -> int:
         """Integrate over speeds: `total` is width + sign x lag."""
         sum_density = best = 0.0
-        for step in range(_GRID):
+        if sign > 0.0:
+            shortest, longest = max(lag_min, total - width_max), total
+        else:
+            shortest, longest = max(lag_min, -total), width_max - total
+        step = 0
+        while step < _GRID and self.lags_s[step] >= longest:
+            step += 1
+        while step < _GRID and self.lags_s[step] >= shortest:
             speed, lag = self.speeds[step], self.lags_s[step]
             width = total - sign * lag
-            if width <= 0.0 or width > width_max or lag < lag_min:
-                continue
             density = self.of_lags[step] * habits.length_density(width * speed, lag, self.chair_m) * speed
             sum_density += density
             if density > best:
                 best = density
                 self.lag_s, self.width_s, self.speed_log = lag, width, _SPEED_LOG_MIN + _SPEED_LOG_STEP * step
+            step += 1
         if best == 0.0:
             return 0
         self.centre_s, self.alone = centre, 1.0

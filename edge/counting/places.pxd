@@ -1,5 +1,5 @@
 cdef int _PLACES
-cdef int64_t _INWARD, _OUTWARD
+cdef int64_t INWARD, OUTWARD
 cdef double _LONE_PART
 
 cdef class Places:
@@ -8,15 +8,18 @@ cdef class Places:
     cdef int last, found_count
     cdef int[8] found
     cdef int[37] kept, worst
-    cdef int[299] parent, body, kind, group, groups, inward, outward, loose_parts, near0, near1, has_person, has_wheels
-    cdef int64_t[299] mask, claim
+    cdef int[299] parent, body, kind, group, groups, loose_parts, near0, near1, has_person, has_wheels
+    cdef int64_t[299] claim
     cdef double[37] best
     cdef double[299] score, lag_s, speed_log, centre_s, start_s, end_s, length_m, part_m, width_s, width_sd_s, follows, abreast, meets
 
+    cdef int64_t explained(self, int place) noexcept
+    cdef int inward(self, int place) noexcept
+    cdef int outward(self, int place) noexcept
     @cython.locals(edge=int)
     cdef void clear(self, int edges) noexcept
-    @cython.locals(mask=int64_t, claim=int64_t, edge=int, end=int, chosen=int, place=int)
-    cdef int place(self, int parent, int body, double score, int inward, int outward, int loose) noexcept
+    @cython.locals(claim=int64_t, edge=int, end=int, chosen=int, place=int, same=int)
+    cdef int place(self, int parent, int body, double score, int64_t persons, int loose) noexcept
     @cython.final
     @cython.locals(chosen=int)
     cdef int _stand_for_both(self, int place, double score) noexcept

@@ -13,7 +13,7 @@ from cython.cimports.libc.math import exp
 from edge.counting.terms import FIRST, KEPT, LINE_MAX, NONE, ROOT
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
-_INWARD, _OUTWARD = 2**36, 2**44  # beyond the bits of all edges
+INWARD, OUTWARD = 2**36, 2**44  # beyond the bits of all edges
 _LONE_PART = exp(-4.0)  # so much less likely is a part of nobody
 
 
@@ -22,11 +22,11 @@ class Places:
 
     Those that explain all edges up to one, and not that one, are kept together, a few of each: `kept` of them, of which
     `best` is the highest score. `found` are the places of those that explain all, likeliest first, `found_count` of
-    them. Of a place: `score`, the density of its edges, each per `EDGE_DENSITY`; `mask`, the edges explained; `inward`,
-    the persons from line 0 to line 1, and `outward`; its last `body` and what that is, `kind`; and of the person or
-    part that it belongs to, numbered `group`, the lag and the centre (of the torso, where there is one) and from when
-    to when it is halfway between the beams. `new_…`: of the one that looks for a place now, up to which edge it
-    explains all, and so on.
+    them. Of a place: `score`, the density of its edges, each per `EDGE_DENSITY`; `claim`, which edges are explained and
+    how many persons that takes (`explained`, `inward` and `outward` say it), to compare all three at once; its last
+    `body` and what that is, `kind`; and of the person or part that it belongs to, numbered `group`, the lag and the
+    centre (of the torso, where there is one) and from when to when it is halfway between the beams. `new_…`: of the one
+    that looks for a place now, up to which edge it explains all, and so on.
     """
 
     __slots__ = (
@@ -43,20 +43,17 @@ class Places:
         "groups",
         "has_person",
         "has_wheels",
-        "inward",
         "kept",
         "kind",
         "lag_s",
         "last",
         "length_m",
         "loose_parts",
-        "mask",
         "meets",
         "near0",
         "near1",
         "new_edge",
         "new_mask",
-        "outward",
         "parent",
         "part_m",
         "score",
@@ -80,16 +77,12 @@ class Places:
             self.kind = array("i", [0]) * _PLACES
             self.group = array("i", [0]) * _PLACES
             self.groups = array("i", [0]) * _PLACES
-            self.inward = array("i", [0]) * _PLACES
-            self.outward = array("i", [0]) * _PLACES
             self.loose_parts = array("i", [0]) * _PLACES
             self.near0 = array("i", [0]) * _PLACES
             self.near1 = array("i", [0]) * _PLACES
             self.has_person = array("i", [0]) * _PLACES
             self.has_wheels = array("i", [0]) * _PLACES
-            self.mask = array("q", [0]) * _PLACES
             self.claim = array("q", [0]) * _PLACES
-            """All three of `mask`, `inward` and `outward`, to compare them at once."""
             self.score = array("d", [0.0]) * _PLACES
             self.lag_s = array("d", [0.0]) * _PLACES
             self.speed_log = array("d", [0.0]) * _PLACES
@@ -111,24 +104,36 @@ class Places:
         for edge in range(edges + 1):
             self.kept[edge], self.worst[edge], self.best[edge] = 0, NONE, 0.0
         self.score[ROOT] = 1.0
-        self.mask[ROOT] = self.inward[ROOT] = self.outward[ROOT] = 0
-        self.groups[ROOT] = self.loose_parts[ROOT] = 0
+        self.claim[ROOT] = self.groups[ROOT] = self.loose_parts[ROOT] = 0
         self.parent[ROOT] = NONE
 
-    def place(self, parent: int, body: int, score: float, inward: int, outward: int, loose: int) -> int:
+    def explained(self, place: int) -> int:
+        """The mask of the edges that a hypothesis explains."""
+        return self.claim[place] & (INWARD - 1)
+
+    def inward(self, place: int) -> int:
+        """How many persons from line 0 to line 1 it has."""
+        return (self.claim[place] & (OUTWARD - 1)) // INWARD
+
+    def outward(self, place: int) -> int:
+        """How many persons from line 1 to line 0."""
+        return self.claim[place] // OUTWARD
+
+    def place(self, parent: int, body: int, score: float, persons: int, loose: int) -> int:
         """Find a place among the likeliest that have explained as much, or -1.
 
-        Of two that explain the same edges and count the same, the likelier stands for both.
+        Of two that explain the same edges and count the same, the likelier stands for both. `persons`: INWARD or
+        OUTWARD where the body is one more, else 0.
         """
-        mask, edge = self.new_mask, self.new_edge
+        edge = self.new_edge
         if edge == self.last:
             for _ in range(loose):
                 score *= _LONE_PART
-        place = FIRST + edge * KEPT
-        end = place + self.kept[edge]
-        claim = mask + inward * _INWARD + outward * _OUTWARD
-        while place < end and self.claim[place] != claim:
-            place += 1
+        end = FIRST + edge * KEPT + self.kept[edge]
+        claim = self.claim[parent] // INWARD * INWARD + persons + self.new_mask
+        place = end
+        for same in range(FIRST + edge * KEPT + KEPT - 1, FIRST + edge * KEPT - 1, -1):
+            place = same if self.claim[same] == claim else place  # all of them: when to stop would be a guess
         chosen = NONE
         if place < end:
             chosen = self._stand_for_both(place, score)
@@ -142,10 +147,10 @@ class Places:
             return NONE
         if chosen == self.worst[edge]:
             self.worst[edge] = NONE
-        self.score[chosen], self.mask[chosen], self.claim[chosen] = score, mask, claim
+        self.score[chosen], self.claim[chosen] = score, claim
         self.best[edge] = max(self.best[edge], score)
         self.parent[chosen], self.body[chosen] = parent, body
-        self.inward[chosen], self.outward[chosen], self.loose_parts[chosen] = inward, outward, loose
+        self.loose_parts[chosen] = loose
         self.group[chosen], self.groups[chosen] = self.groups[parent], self.groups[parent] + 1
         return chosen
 

@@ -1,7 +1,8 @@
 @cython.final
-cdef class Beam:
-    cdef readonly int64_t debounce_ns, burst_ns, settle_ns, changes
-    cdef readonly int level, raw
+cdef class Beams:
+    cdef readonly int64_t debounce_ns
+    cdef readonly int64_t[2] burst_ns, settle_ns, changes
+    cdef readonly int[2] level, raw
 
-    cpdef void change(self, int64_t t_ns) noexcept
-    cpdef bint settle(self) noexcept
+    cpdef void change(self, int line, int64_t t_ns) noexcept
+    cpdef bint settle(self, int line) noexcept

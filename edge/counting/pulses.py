@@ -1,67 +1,79 @@
-"""From raw edges to debounced ones, one line at a time.
+"""From raw edges to debounced ones, line by line.
 
 Compiled by Cython with the types in `pulses.pxd`; the same source runs uncompiled.
 """
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
+
+from cython import compiled
 
 from edge.counting.model import FOREVER_NS
 
 
-class Beam:
-    """One line's raw edges, debounced.
+class Beams:
+    """Both lines' raw edges, debounced.
 
-    Changes less than `debounce_ns` apart are one burst. A burst settles when the line has kept its level that long:
-    either as one edge, dated at the burst's first change, or, where the level is what it was before, as nothing.
+    Changes of a line less than `debounce_ns` apart are one burst. A burst settles when the line has kept its level that
+    long: either as one edge, dated at the burst's first change, or, where the level is what it was before, as nothing.
+
+    Of a line: its debounced `level`, and the one last seen, `raw`; of its last burst, or the one going on, the first
+    change, `burst_ns` (the debounced edge's time, once settled), how many `changes` it has, and when it settles unless
+    the line changes before, `settle_ns`: FOREVER_NS without a burst.
     """
 
     __slots__ = ("burst_ns", "changes", "debounce_ns", "level", "raw", "settle_ns")
 
-    def __init__(self, debounce_ns: int, level: int) -> None:
+    def __init__(self, debounce_ns: int, levels: tuple[int, int]) -> None:
         self.debounce_ns = debounce_ns
-        self.level = level
-        """The debounced level."""
-        self.raw = level
-        """The level last seen."""
-        self.burst_ns = 0
-        """The first change of the burst going on: the debounced edge's time, once settled."""
-        self.changes = 0
-        """Of the last burst, or the one going on."""
-        self.settle_ns = FOREVER_NS
-        """When the burst going on settles unless the line changes before; FOREVER_NS without a burst."""
+        if not compiled:  # else they are C arrays of the object's own, as its .pxd says
+            self.level = array("i", [0, 0])
+            self.raw = array("i", [0, 0])
+            self.burst_ns = array("q", [0, 0])
+            self.changes = array("q", [0, 0])
+            self.settle_ns = array("q", [0, 0])
+        for line in range(2):
+            self.level[line] = self.raw[line] = levels[line]
+            self.burst_ns[line] = self.changes[line] = 0
+            self.settle_ns[line] = FOREVER_NS
 
-    def change(self, t_ns: int) -> None:
+    def change(self, line: int, t_ns: int) -> None:
         """The raw level turns over at `t_ns`, before which `settle` was called if it was due."""
-        if self.settle_ns == FOREVER_NS:
-            self.burst_ns = t_ns
-            self.changes = 0
-        self.changes += 1
-        self.raw = 1 - self.raw
-        self.settle_ns = t_ns + self.debounce_ns
+        if self.settle_ns[line] == FOREVER_NS:
+            self.burst_ns[line] = t_ns
+            self.changes[line] = 0
+        self.changes[line] += 1
+        self.raw[line] = 1 - self.raw[line]
+        self.settle_ns[line] = t_ns + self.debounce_ns
 
-    def settle(self) -> bool:
+    def settle(self, line: int) -> bool:
         """End the burst; true if it was an edge, now in `level` and `burst_ns`."""
-        self.settle_ns = FOREVER_NS
-        if self.raw == self.level:
+        self.settle_ns[line] = FOREVER_NS
+        if self.raw[line] == self.level[line]:
             return False
-        self.level = self.raw
+        self.level[line] = self.raw[line]
         return True
 
-    def snapshot(self) -> dict[str, Any]:
-        return {
-            "level": self.level,
-            "raw": self.raw,
-            "burst_ns": self.burst_ns,
-            "changes": self.changes,
-            "settle_ns": None if self.settle_ns == FOREVER_NS else self.settle_ns,
-        }
+    def snapshot(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "level": self.level[line],
+                "raw": self.raw[line],
+                "burst_ns": self.burst_ns[line],
+                "changes": self.changes[line],
+                "settle_ns": None if self.settle_ns[line] == FOREVER_NS else self.settle_ns[line],
+            }
+            for line in range(2)
+        ]
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `snapshot` gave; raises KeyError or TypeError where it is something else."""
-        self.level = state["level"]
-        self.raw = state["raw"]
-        self.burst_ns = state["burst_ns"]
-        self.changes = state["changes"]
-        self.settle_ns = FOREVER_NS if state["settle_ns"] is None else state["settle_ns"]
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Take over what `snapshot` gave; raises IndexError, KeyError or TypeError where it is something else."""
+        for line in range(2):
+            each = state[line]
+            self.level[line] = each["level"]
+            self.raw[line] = each["raw"]
+            self.burst_ns[line] = each["burst_ns"]
+            self.changes[line] = each["changes"]
+            self.settle_ns[line] = FOREVER_NS if each["settle_ns"] is None else each["settle_ns"]

@@ -9,6 +9,7 @@ cdef class Scene:
     cdef int[2] count, open
     cdef int[36] edge_pulse
     cdef signed char[36] edge_falls
+    cdef signed char[37] bit_of
     cdef double[18] rise_s, fall_s
     cdef int64_t[18] rise_bit, fall_bit
 
@@ -21,9 +22,11 @@ cdef class Scene:
     cdef double _time(self, int which) noexcept
     @cython.locals(count=int, pulse=int, pulse0=int, pulse1=int)
     cdef void weigh(self, double separation_m) noexcept
+    @cython.locals(pulse=int, other=int)
+    cdef bint second(self, int edge) noexcept
     @cython.locals(rise_lag=double, fall_lag=double, lags=double, apart=double, evenly=int, brisk=bint)
     cdef int like(self, int pulse0, int pulse1, double separation_m) noexcept
-    @cython.locals(mask=int64_t)
+    cdef int first(self, int64_t mask) noexcept
     cdef int64_t edges_of(self, int pulse, int seen) noexcept
     cdef int64_t shared(self, int pulse, int seen) noexcept
 

@@ -29,6 +29,7 @@ class Scene:
 
     __slots__ = (
         "alike",
+        "bit_of",
         "count",
         "edge_falls",
         "edge_pulse",
@@ -58,6 +59,12 @@ class Scene:
             self.fall_bit = array("q", [0]) * (2 * LINE_MAX)
             self.edge_pulse = array("i", [0]) * _EDGES_MAX
             self.edge_falls = array("b", [0]) * _EDGES_MAX
+            self.bit_of = array("b", [0]) * 37
+            """Which bit a power of two is, by what 37 leaves of it: a loop would be a branch to guess for each."""
+        power = 1
+        for bit in range(_EDGES_MAX):
+            self.bit_of[power] = bit
+            power = power * 2 % 37
 
     def take(self, rises: array[int], falls: array[int], waiting: array[int], open0_ns: int, open1_ns: int) -> None:
         """Look at so many `waiting` pulses of each line, and at those that are open (since when, else -1).
@@ -143,6 +150,12 @@ class Scene:
                     if pulse0 != pulse1 and self.like(pulse0, LINE_MAX + pulse1, separation_m) & _BRISKLY:
                         self.whole = False
 
+    def second(self, edge: int) -> bool:
+        """Whether the rise of the pulse that is its like on the other line came before."""
+        pulse = self.edge_pulse[edge]
+        other = pulse - LINE_MAX if pulse >= LINE_MAX else pulse + LINE_MAX
+        return self.rise_s[other] < self.rise_s[pulse]
+
     def like(self, pulse0: int, pulse1: int, separation_m: float) -> int:
         """How one body may have made all of both pulses: _EVENLY, _BRISKLY (and less evenly), both or 0."""
         rise_lag = self.rise_s[pulse1] - self.rise_s[pulse0]
@@ -154,10 +167,13 @@ class Scene:
         brisk = lags * _BRISK_M_S < 2.0 * separation_m and apart <= _APART_BRISKLY * lags
         return evenly | _BRISKLY if brisk else evenly
 
+    def first(self, mask: int) -> int:
+        """The earliest edge of a mask."""
+        return self.bit_of[(mask & -mask) % 37]
+
     def edges_of(self, pulse: int, seen: int) -> int:
         """The mask of a pulse's edges that were `seen`: 1 its rise, 2 its fall, 3 both."""
-        mask = self.rise_bit[pulse] if seen & 1 else 0
-        return mask | self.fall_bit[pulse] if seen & 2 else mask
+        return (seen & 1) * self.rise_bit[pulse] + (seen >> 1) * self.fall_bit[pulse]
 
     def shared(self, pulse: int, seen: int) -> int:
         """Both edges of a pulse where only one was seen of a body: somebody else made the other. Else 0."""

@@ -9,12 +9,10 @@ are kept at each edge.
 
 from __future__ import annotations
 
-from array import array
-
-from cython import compiled
 from cython.cimports.libc.math import log, sqrt
 
 from edge.counting.terms import (
+    ALL_SEEN,
     ARM_M_MAX,
     FIRST,
     FOREVER_S,
@@ -44,10 +42,8 @@ from .company import (
 )
 from .curves import below, normal
 from .habits import Habits, fellow_density
-from .places import Places
+from .places import INWARD, OUTWARD, Places
 from .scene import Scene
-
-_ALL_SEEN = 4  # edges of a straight body
 
 _COMPANY_M = 1.2
 _CHANCE = 0.1  # the shares hold those, too, who come close by chance
@@ -74,7 +70,6 @@ class Search(Places):
 
     __slots__ = (
         "abreast_odds",
-        "bit_of",
         "bodies",
         "follow_odds",
         "habits",
@@ -94,13 +89,6 @@ class Search(Places):
         self.scene = Scene()
         self.bodies = Bodies()
         self.separation_m = self.jitter_s = self.variance = 0.0
-        if not compiled:  # else it is a C array of the object's own, as its .pxd says
-            self.bit_of = array("b", [0]) * 37
-            """Which bit a power of two is, by what 37 leaves of it: a loop would be a branch to guess for each."""
-        power = 1
-        for bit in range(36):
-            self.bit_of[power] = bit
-            power = power * 2 % 37
         self.follow_odds = self.abreast_odds = self.meet_odds = self.meet_again_odds = 0.0
         self.new_follows = self.new_abreast = self.new_meets = 0.0
 
@@ -119,11 +107,17 @@ class Search(Places):
         `recent0` and `recent1` say whether the places of who passed last each way were filled.
         """
         self.begin(habits)
+        self.bodies.fill(self.scene, habits, came, False)
+        self._grow(came, recent0, recent1)
+        if self.found_count == 0:
+            self.bodies.fill(self.scene, habits, came, True)
+            self._grow(came, recent0, recent1)
+
+    def _grow(self, came: int, recent0: bool, recent1: bool) -> None:
+        """Explain the scene by its bodies."""
         scene, bodies = self.scene, self.bodies
-        bodies.fill(scene, habits, came)
-        for body in range(bodies.count):
-            if bodies.kind[body] < WANDERER:
-                self._bound(body)
+        for body in range(bodies.straights):
+            self._bound(body)
         self.clear(scene.edges)
         self.near0[ROOT] = self.near1[ROOT] = NONE
         if recent0:
@@ -154,7 +148,7 @@ class Search(Places):
 
     def _expand(self, place: int, edge: int, stays: bool) -> None:
         """Explain the edge in every way; `stays`: only as a wanderer's."""
-        bodies, mask = self.bodies, self.mask[place]
+        bodies, mask = self.bodies, self.explained(place)
         body = bodies.head[edge]
         while body >= 0:
             kind = bodies.kind[body]
@@ -173,12 +167,11 @@ class Search(Places):
     def _other(self, parent: int, body: int, kind: int) -> None:
         """A wanderer, or nobody."""
         direction = self.bodies.direction[body]
-        inward = self.inward[parent] + (1 if direction > 0 else 0)
-        outward = self.outward[parent] + (1 if direction < 0 else 0)
+        persons = INWARD if direction > 0 else OUTWARD if direction < 0 else 0
         score = self.score[parent] * self.bodies.gain[body]
         if self._hopeless(score):
             return
-        place = self.place(parent, body, score, inward, outward, self.loose_parts[parent])
+        place = self.place(parent, body, score, persons, self.loose_parts[parent])
         if place >= 0:
             self.kind[place] = kind
             self.has_person[place] = self.has_wheels[place] = 0
@@ -298,10 +291,9 @@ class Search(Places):
     def _add(self, parent: int, body: int, kind: int, gain: float, joins: int) -> None:
         """A hypothesis with one straight body more, as a person or part; `joins`: the group it belongs to, or -1."""
         inwards = self.bodies.direction[body] > 0
-        inward, outward, loose = self.inward[parent], self.outward[parent], self.loose_parts[parent]
+        persons, loose = 0, self.loose_parts[parent]
         if kind == PERSON:
-            inward += 1 if inwards else 0
-            outward += 0 if inwards else 1
+            persons = INWARD if inwards else OUTWARD
             loose -= 1 if joins >= 0 else 0
         elif joins < 0:
             loose += 1
@@ -309,9 +301,9 @@ class Search(Places):
         score = self.score[parent] * gain
         if score <= 0.0 or self._hopeless(score):
             return
-        if self.bodies.number[body] < _ALL_SEEN:
+        if self.bodies.number[body] < ALL_SEEN:
             score *= self._cover(parent, body, width_s)
-        place = self.place(parent, body, score, inward, outward, loose)
+        place = self.place(parent, body, score, persons, loose)
         if place < 0:
             return
         self.kind[place] = kind
@@ -386,4 +378,4 @@ class Search(Places):
 
     def _earliest(self, mask: int) -> int:
         """The earliest edge that is not in the mask."""
-        return self.bit_of[(~mask & (mask + 1)) % 37]
+        return self.scene.first(~mask)

@@ -13,7 +13,7 @@ cdef class Teller:
     cdef double sure
     cdef double[8] weights
 
-    @cython.locals(search=Search, weights=cython.p_double, best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double, same=bint)
+    @cython.locals(search=Search, weights=cython.p_double, best=int, total=double, mean0=double, mean1=double, square0=double, square1=double, likely=int, place=int, inward=int, outward=int, weight=double, want0=double, want1=double, least=double, number=int, miss0=double, miss1=double, tie=bint, group=int, sure=double, same=bint)
     cdef void choose(self, bint everything) noexcept
     cdef void _vary(self, double variance0, double variance1) noexcept
     cdef void _carry(self, double carry0, double carry1) noexcept

@@ -85,10 +85,11 @@ class Teller:
             if weight <= _NOTABLE:
                 break
             total += weight
-            mean0 += weight * search.inward[place]
-            mean1 += weight * search.outward[place]
-            square0 += weight * search.inward[place] * search.inward[place]
-            square1 += weight * search.outward[place] * search.outward[place]
+            inward, outward = search.inward(place), search.outward(place)
+            mean0 += weight * inward
+            mean1 += weight * outward
+            square0 += weight * inward * inward
+            square1 += weight * outward * outward
             likely += 1
         mean0, mean1 = mean0 / total, mean1 / total
         self.chosen = best
@@ -99,7 +100,7 @@ class Teller:
             least = -1.0
             for number in range(likely):
                 place = search.found[number]
-                miss0, miss1 = want0 - search.inward[place], want1 - search.outward[place]
+                miss0, miss1 = want0 - search.inward(place), want1 - search.outward(place)
                 tie = weights[number] > _TIE
                 if tie and (least < 0.0 or miss0 * miss0 + miss1 * miss1 < least):
                     least = miss0 * miss0 + miss1 * miss1
@@ -107,12 +108,12 @@ class Teller:
                 self.groups.unfold(search, place)
                 for group in range(self.groups.count):
                     self._learn(group, weights[number] / total)
-            self._carry(want0 - search.inward[self.chosen], want1 - search.outward[self.chosen])
+            self._carry(want0 - search.inward(self.chosen), want1 - search.outward(self.chosen))
         sure = 0.0
         for number in range(likely):
             place = search.found[number]
-            same = search.inward[place] == search.inward[self.chosen]
-            if same and search.outward[place] == search.outward[self.chosen]:
+            same = search.inward(place) == search.inward(self.chosen)
+            if same and search.outward(place) == search.outward(self.chosen):
                 sure += weights[number]
         self.sure = sure / total
 
@@ -163,7 +164,7 @@ class Teller:
                 speed_m_s = self.separation_m / lag_s
                 length_m = speed_m_s * width_s
             if search.width_sd_s[place] == 0.0:
-                alone = search.outward[self.chosen] == 0 if direction > 0 else search.inward[self.chosen] == 0
+                alone = (search.outward(self.chosen) if direction > 0 else search.inward(self.chosen)) == 0
                 met = self.habits.meeting_chance(lag_s, width_s, 0.0) if alone else 0.0
                 persons = self._unseen(inward, 0.0, sure * met, t_ns, found, first)
         else:

@@ -26,6 +26,8 @@ NONE = -1
 """No place, no line."""
 BOTH = 3
 """Edges of one pulse that were seen of a body: 1 its rise, 2 its fall, or both."""
+ALL_SEEN = 4
+"""So many edges has a body that moves straight."""
 RISES, FALLS = 5, 10
 """Edges of a pulse of each line that were seen of a body, added up: 1 rise0, 2 fall0, 4 rise1, 8 fall1."""
 LAG_S_MIN = 0.002

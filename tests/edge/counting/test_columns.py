@@ -35,7 +35,7 @@ def held(thing: object, seen: set[int]) -> Iterator[Any]:
 
 def declared(pxd: str) -> Iterator[tuple[str, str, int]]:
     """The C columns of a class: name, typecode and length."""
-    for kind, length, names in re.findall(r"^    cdef ([\w ]+)\[(\d+)\] (.+)$", pxd, re.MULTILINE):
+    for kind, length, names in re.findall(r"^    cdef (?:readonly )?([\w ]+)\[(\d+)\] (.+)$", pxd, re.MULTILINE):
         for name in names.split(", "):
             yield name, TYPECODES[kind], int(length)
 
@@ -132,6 +132,40 @@ def test_nobody_hides_an_edge_where_pulses_are_even(
     assert sum(even) >= 5  # else nothing was left out
     assert len(set(usual) ^ set(more)) <= 0.01 * len(more)
     assert abs(len(usual) - len(more)) <= 0.005 * len(more)
+
+
+@SOME
+def test_what_a_plain_scene_leaves_out_counts_nobody(
+    monkeypatch: pytest.MonkeyPatch, scenario: str, separation_m: float
+) -> None:
+    """Nobody, and who takes one pulse of two that are each other's like, are not even tried there: the same people."""
+    core = build.load_pure()
+    columns = columns_of(scenario, separation_m)
+    bodies = sys.modules["edge.counting.pure.bodies"].Bodies
+    fill, plain = bodies.fill, []
+
+    def noted(self: Any, scene: Any, habits: Any, came: int, thorough: bool) -> None:
+        fill(self, scene, habits, came, thorough)
+        plain.append(self.plain)
+
+    def everything(self: Any, scene: Any, habits: Any, came: int, _thorough: bool) -> None:
+        fill(self, scene, habits, came, True)
+
+    def nothing(self: Any, scene: Any, habits: Any, came: int, thorough: bool) -> None:
+        fill(self, scene, habits, came, thorough)
+        if self.plain:
+            self.count = self.straights = 0
+            self.link(scene.edges)
+
+    monkeypatch.setattr(bodies, "fill", noted)
+    usual = list(core.Door(DoorSettings(separation_m)).replay(*columns).passages())
+    monkeypatch.setattr(bodies, "fill", everything)
+    more = list(core.Door(DoorSettings(separation_m)).replay(*columns).passages())
+    monkeypatch.setattr(bodies, "fill", nothing)
+    again = list(core.Door(DoorSettings(separation_m)).replay(*columns).passages())
+    assert sum(plain) >= 5  # else nothing was left out
+    assert [(one.t_ns, one.direction) for one in usual] == [(one.t_ns, one.direction) for one in more]
+    assert again == more  # where what was tried explains nothing, the rest is tried, too
 
 
 @given(mask=st.integers(0, 2**35 - 1))

@@ -22,12 +22,13 @@ times = st.lists(st.integers(0, 40), max_size=60).map(
 
 def debounced(pulses: ModuleType, changes: list[int]) -> list[int]:
     """When the debounced line turns over."""
-    beam = pulses.Beam(D, 0)
+    beams = pulses.Beams(D, (0, 0))
     found = []
     for t_ns in [*changes, FOREVER_NS - D]:
-        if beam.settle_ns <= t_ns and beam.settle():
-            found.append(beam.burst_ns)
-        beam.change(t_ns)
+        if beams.settle_ns[1] <= t_ns and beams.settle(1):
+            found.append(beams.burst_ns[1])
+        beams.change(1, t_ns)
+    assert (beams.level[0], beams.settle_ns[0]) == (0, FOREVER_NS)  # the other line saw nothing of it
     return found
 
 
@@ -68,10 +69,10 @@ def test_a_pulse_as_long_as_the_debounce_time_stays(pulses: ModuleType) -> None:
 
 
 def test_snapshot_carries_on(pulses: ModuleType) -> None:
-    beam = pulses.Beam(D, 0)
-    beam.change(3 * MS)
-    twin = pulses.Beam(D, 0)
-    twin.restore(beam.snapshot())
-    assert twin.settle_ns == 3 * MS + D
-    assert twin.settle()
-    assert (twin.level, twin.burst_ns) == (1, 3 * MS)
+    beams = pulses.Beams(D, (0, 0))
+    beams.change(1, 3 * MS)
+    twin = pulses.Beams(D, (0, 0))
+    twin.restore(beams.snapshot())
+    assert list(twin.settle_ns) == [FOREVER_NS, 3 * MS + D]
+    assert twin.settle(1)
+    assert (twin.level[1], twin.burst_ns[1]) == (1, 3 * MS)

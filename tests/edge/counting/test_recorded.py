@@ -80,15 +80,15 @@ def test_tidos_totals(core: ModuleType, name: str, crossings: int, inside: int) 
 
 def test_a_minute_clocks_pulses(pulses: ModuleType) -> None:
     rows = recording("sigrok/dcf77_120s.csv")
-    beam = pulses.Beam(50 * MS, 0)
+    beams = pulses.Beams(50 * MS, (0, 0))
     rises = []
     level = 0
     for t_ns, bits in [*((int(row["t_us"]) * 1000, int(row["bits"])) for row in rows[1:]), (FOREVER_NS - 50 * MS, -1)]:
-        if beam.settle_ns <= t_ns and beam.settle() and beam.level:
-            rises.append(beam.burst_ns)
+        if beams.settle_ns[0] <= t_ns and beams.settle(0) and beams.level[0]:
+            rises.append(beams.burst_ns[0])
         if bool(bits) != level:
             level = int(bool(bits))
-            beam.change(t_ns)
+            beams.change(0, t_ns)
     assert len(rises) == 99
     gaps_s = [(after - before) / 1e9 for before, after in pairwise(rises)]
     assert sum(gap_s > 1.5 for gap_s in gaps_s) == 2
