@@ -110,7 +110,7 @@ class Door:
         self.found.reserve(len(t_ns) // _EDGES_A_PASSAGE)
         for index in range(len(t_ns)):
             t, which, value = t_ns[index], line[index], level[index]
-            if t < self.now_ns or not 0 <= t < _T_NS_LIMIT or not 0 <= which <= 1 or not 0 <= value <= 1:
+            if not self.now_ns <= t < _T_NS_LIMIT or (which | value) & ~1:
                 self._check(t, which, value)
             self._edge(t, which, value)
 
