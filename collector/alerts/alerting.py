@@ -156,7 +156,7 @@ class _Postman:
             )
 
     def _send(self, waiting: Waiting) -> bool:
-        asked = json.dumps({"url": self._url, "title": waiting.title, "body": waiting.body})
+        asked = json.dumps({"url": self._url, "title": waiting.title, "body": waiting.body, "kind": waiting.kind})
         with subprocess.Popen(
             [sys.executable, "-P", "-m", "collector.alerts.notify"],
             stdin=subprocess.PIPE,

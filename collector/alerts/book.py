@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS alarm (key TEXT PRIMARY KEY, standing TEXT NOT NULL) 
 CREATE TABLE IF NOT EXISTS notice (id INTEGER PRIMARY KEY, target TEXT NOT NULL, title TEXT NOT NULL,
     body TEXT NOT NULL, made_ns INTEGER NOT NULL, tries INTEGER NOT NULL, next_ns INTEGER NOT NULL);
 """
+_KIND = "ALTER TABLE notice ADD COLUMN kind TEXT NOT NULL DEFAULT 'warning'"  # which ledgers had not at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Waiting:
     number: int
     title: str
     body: str
+    kind: str
     made_ns: int
     tries: int
 
@@ -47,6 +49,8 @@ class Book:
         with self._working():
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_TABLES)
+            if "kind" not in {name for _, name, *_ in self._db.execute("PRAGMA table_info(notice)")}:
+                self._db.execute(_KIND)
 
     @contextmanager
     def _working(self) -> Iterator[sqlite3.Connection]:
@@ -77,8 +81,9 @@ class Book:
             for notice in notices:
                 for index in range(targets.get(notice.to, 0)):
                     db.execute(
-                        "INSERT INTO notice (target, title, body, made_ns, tries, next_ns) VALUES (?, ?, ?, ?, 0, ?)",
-                        (f"{notice.to}/{index}", notice.title, notice.body, now_ns, now_ns),
+                        "INSERT INTO notice (target, title, body, kind, made_ns, tries, next_ns)"
+                        " VALUES (?, ?, ?, ?, ?, 0, ?)",
+                        (f"{notice.to}/{index}", notice.title, notice.body, notice.kind, now_ns, now_ns),
                     )
             gone = db.execute(
                 "DELETE FROM notice WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY target"
@@ -91,10 +96,11 @@ class Book:
         """The oldest message for that address, where it is to be tried now. One waits for those before it."""
         with self._working() as db:
             row = db.execute(
-                "SELECT id, title, body, made_ns, tries, next_ns FROM notice WHERE target = ? ORDER BY id LIMIT 1",
+                "SELECT id, title, body, kind, made_ns, tries, next_ns FROM notice WHERE target = ?"
+                " ORDER BY id LIMIT 1",
                 (target,),
             ).fetchone()
-        return Waiting(*row[:5]) if row and row[5] <= now_ns else None
+        return Waiting(*row[:-1]) if row and row[-1] <= now_ns else None
 
     def settle(self, number: int) -> None:
         """It is delivered, or given up."""

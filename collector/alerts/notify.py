@@ -1,7 +1,7 @@
 """Deliver one message by Apprise: `python -m collector.alerts.notify`, a process of its own.
 
-JSON on stdin: `{"url", "title", "body"}`; exit code 0 where it was taken, 1 where not. Or `{"check": [url, …]}`: the
-positions of those that are no address, as JSON on stdout. No address is ever printed.
+JSON on stdin: `{"url", "title", "body", "kind"}`; exit code 0 where it was taken, 1 where not. Or
+`{"check": [url, …]}`: the positions of those that are no address, as JSON on stdout. No address is ever printed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def main() -> int:
         print(json.dumps(wrong))
         return 0
     sender = apprise.Apprise()
-    taken = sender.add(asked["url"]) and sender.notify(title=asked["title"], body=asked["body"])
+    taken = sender.add(asked["url"]) and sender.notify(
+        title=asked["title"], body=asked["body"], notify_type=asked["kind"]
+    )
     return 0 if taken else 1
 
 

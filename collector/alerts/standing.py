@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from collector.alerts.rules import Alarm
 from firmware_cfg.times import NS_PER_S, to_rfc3339
@@ -11,6 +12,9 @@ from firmware_cfg.times import NS_PER_S, to_rfc3339
 REPEAT_NS = 3600 * NS_PER_S
 OVER_NS = 120 * NS_PER_S
 """An alarm is over when it was away for so long: what flickers is told of once."""
+
+Kind = Literal["failure", "warning", "success"]
+"""Something critical, something else that is wrong, or something that is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message for one receiver, by name."""
+    """A message for one receiver, by name; `kind` is Apprise's word for how grave it is."""
 
     to: str
     title: str
     body: str
+    kind: Kind = "warning"
 
 
 def step(
@@ -59,7 +64,7 @@ def step(
             after[key] = replace(known, away_ns=known.away_ns or now_ns)
         elif known.told_stage:
             body = f"It was so since {to_rfc3339(known.since_ns // NS_PER_S * NS_PER_S)}."
-            notices += [Notice(to, f"Over: {known.title}", body) for to in known.to]
+            notices += [Notice(to, f"Over: {known.title}", body, "success") for to in known.to]
     return after, notices
 
 
@@ -73,5 +78,6 @@ def _seen(known: Standing | None, alarm: Alarm, now_ns: int, notices: list[Notic
         return replace(known, away_ns=0) if known is not None and known.told_stage else now
     still = "Still: " if now.told_stage == alarm.stage else ""
     since = f" Since {to_rfc3339(now.since_ns // NS_PER_S * NS_PER_S)}."
-    notices += [Notice(to, still + alarm.title, f"{alarm.body}.{since}") for to in alarm.to]
+    kind: Kind = "failure" if alarm.critical else "warning"
+    notices += [Notice(to, still + alarm.title, f"{alarm.body}.{since}", kind) for to in alarm.to]
     return replace(now, told_ns=now_ns, told_stage=alarm.stage)

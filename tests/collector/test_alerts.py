@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -128,10 +130,12 @@ class Told:
     def __init__(self) -> None:
         self.standing: dict[str, Standing] = {}
         self.titles: list[tuple[int, str]] = []
+        self.kinds: list[str] = []
 
     def minute(self, minute: int, *found: Alarm) -> None:
         self.standing, notices = step(self.standing, found, NOW_NS + minute * MINUTE)
         self.titles += [(minute, notice.title) for notice in notices]
+        self.kinds += [notice.kind for notice in notices]
 
 
 def test_raised_once_hourly_while_critical_and_over_once() -> None:
@@ -149,6 +153,7 @@ def test_what_is_not_critical_is_told_once_and_a_further_stage_again() -> None:
     for minute in range(300):
         told.minute(minute, alarm(critical=False, stage=1 if minute < 200 else 2))
     assert [minute for minute, _ in told.titles] == [0, 200]
+    assert told.kinds == ["warning", "warning"]
 
 
 def test_what_passes_before_its_time_or_flickers_is_not_told_again() -> None:
@@ -182,6 +187,22 @@ def test_messages_that_wait_are_bounded_and_the_oldest_go(tmp_path: Path) -> Non
     due = book.due("staff/0", NOW_NS)
     assert due is not None
     assert (due.title, book.waiting()) == ("5", WAITING_MAX)
+    book.close()
+
+
+def test_a_ledger_of_before_messages_had_a_kind_still_has_its_messages(tmp_path: Path) -> None:
+    old = Book(tmp_path)
+    old.record({}, [Notice("staff", "Cold", "", "failure")], {"staff": 1}, NOW_NS)
+    old.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as db:
+        db.execute("ALTER TABLE notice DROP COLUMN kind")
+    book = Book(tmp_path)
+    book.record({}, [Notice("staff", "Hot", "", "failure")], {"staff": 1}, NOW_NS)
+    told = []
+    while (due := book.due("staff/0", NOW_NS)) is not None:
+        told.append((due.title, due.kind))
+        book.settle(due.number)
+    assert told == [("Cold", "warning"), ("Hot", "failure")]
     book.close()
 
 
@@ -319,10 +340,10 @@ def test_mail_and_http_get_an_alarm_once_over_a_restart_and_when_it_is_over(inbo
     until(lambda: second._book and all(each.away_ns for each in second._book.standing().values()), "away")
     clock.now_ns += 3 * MINUTE
     until(lambda: len(inbox.got) == 3 and len(mailbox.got) == 3, "over")
-    assert inbox.titles() == [
-        "North: defibrillator critical",
-        "Still: North: defibrillator critical",
-        "Over: North: defibrillator critical",
+    assert [(each["title"], each["type"]) for each in inbox.got] == [
+        ("North: defibrillator critical", "failure"),
+        ("Still: North: defibrillator critical", "failure"),
+        ("Over: North: defibrillator critical", "success"),
     ]
     second.close()
     controller.stop()
