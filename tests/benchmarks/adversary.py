@@ -50,7 +50,13 @@ def in_runs(gap_ns: int, changes: int, separation_m: float | None = 0.12, pause_
     return Pattern(((gap_ns, 0),) * changes + ((gap_ns, 1),) * changes + pause, separation_m)
 
 
-HAND_MADE = {
+def written(text: str, separation_m: float) -> Pattern:
+    """Steps such as `60o 9i`: the outer line turns over 60 ms later, then the inner one after 9 ms."""
+    lines = {"o": 0, "i": 1}
+    return Pattern(tuple((int(step[:-1]) * MS, lines[step[-1]]) for step in text.split()), separation_m)
+
+
+PATTERNS = {
     "within the debounce time": Pattern(((7 * MS, 0), (0, 1))),
     "just beyond the debounce time": alternating(8 * MS + 1),
     "in turn, 20 ms": alternating(20 * MS),
@@ -64,6 +70,17 @@ HAND_MADE = {
     "the same, faster, and beams further apart": in_runs(20 * MS, _FULL, 0.3),
     "one line nearly full, then the other, then a pause": in_runs(20 * MS, _FULL - 2, 0.3, 600 * MS),
     "more than a line holds, then of the other": in_runs(20 * MS, _FULL + 8, 0.3),
+    "found by a search: an uneven shuffle, then a pause": written(
+        "60o 60i 60o 60i 9i 60o 60i 60o 9i 60o 60i 60o 60i 9o 60i 60o 60i 40o 60i 50o 60i 60i 9o 60i 9o 60i "
+        "9o 60o 60i 60o 60i 60o 60o 700o 0i",
+        0.12,
+    ),
+    "found by a search: two who dance between wide beams": written(
+        "40i 90o 40o 120o 90o 200i 40i 40i 120o 110o 60i 350i 40i 40o 120o 90o 200i 40i 40i 120o 90o 120i "
+        "350i 40i 90o 40o 120o 90o 200i 70i 120o 110o 120i 350i 40i 40o 60i 120o 90o 200i 40i 40i 120o 90o "
+        "240i 350i",
+        0.6,
+    ),
 }
 
 
@@ -129,7 +146,7 @@ def search(core: ModuleType, settings: Any, tries: int, seed: int, by: str, coun
     def judged(pattern: Pattern) -> tuple[float, Pattern]:
         return getattr(cost(core, settings, pattern, count, runs=2), by), pattern
 
-    pool = sorted((judged(pattern) for pattern in HAND_MADE.values()), key=lambda pair: -pair[0])[:4]
+    pool = sorted((judged(pattern) for pattern in PATTERNS.values()), key=lambda pair: -pair[0])[:4]
     for _ in range(tries):
         pool.append(judged(mutated(draw.choice(pool)[1], draw)))
         pool = sorted(pool, key=lambda pair: -pair[0])[:4]

@@ -17,7 +17,7 @@ from time import thread_time_ns
 
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
-from adversary import HAND_MADE, Pattern, clock_us, cost, search  # noqa: E402 - after the path
+from adversary import PATTERNS, Pattern, clock_us, cost, search  # noqa: E402 - after the path
 
 from edge.counting import BUILD, Door, DoorSettings, build  # noqa: E402 - after the path
 
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     core = build.load_compiled()
-    patterns = dict(HAND_MADE)
+    patterns = dict(PATTERNS)
     for by in ("mean_us", "worst_us") if options.search else ():
         found, _ = search(core, DoorSettings, options.search, options.seed, by)
         patterns[f"found by {by}"] = found

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
-from benchmarks.adversary import HAND_MADE, Pattern
+from benchmarks.adversary import PATTERNS, Pattern
 
 from edge.counting import DoorSettings
 
@@ -24,7 +24,7 @@ WALKS = Pattern(((3_000 * MS, 0), (90 * MS, 1), (140 * MS, 0), (90 * MS, 1)))
 FLICKERS = Pattern(((2 * MS, 0), (1 * MS, 1)))
 CHEAP = {"walks": (WALKS, 40_000), "flickers": (FLICKERS, 40_000)}
 COSTLY = {
-    name: (HAND_MADE[name], 1_000)
+    name: (PATTERNS[name], 1_000)
     for name in ("both at once", "one line held, the other flickers", "one line full, then the other")
 }
 
