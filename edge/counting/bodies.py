@@ -196,8 +196,6 @@ class Bodies(Candidates):
                 gone_s = max(left0_s, left1_s)
                 gain *= self._as_walked(habits, gone_s - min(left0_s, left1_s), gone_s - risen_s)
             body = self.add(WANDERER, edge, mask, number)
-            if body < 0:
-                return
             self.gain[body], self.opened[body] = gain, opened
             self.low[2 * body], self.high[2 * body] = low0, high0
             self.low[2 * body + 1], self.high[2 * body + 1] = low1, high1
@@ -321,8 +319,6 @@ class Bodies(Candidates):
 
     def _certain(self, scene: Scene, first: int, second: int, density: float) -> None:
         """Note whether two pulses are sure to be one body's, of that density."""
-        at = first % LINE_MAX
-        if at == second % LINE_MAX and density > _CERTAIN * _nobody_density(scene, first) * _nobody_density(
-            scene, second
-        ):
+        at, nobody = first % LINE_MAX, _nobody_density(scene, first) * _nobody_density(scene, second)
+        if at == second % LINE_MAX and density > _CERTAIN * nobody:
             self.sure |= 1 << at

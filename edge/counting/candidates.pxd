@@ -1,4 +1,4 @@
-cdef int _BODIES_MAX
+cdef int _BODIES_MAX, _STRAIGHTS_MAX
 
 cdef class Candidates:
     cdef int count, straights

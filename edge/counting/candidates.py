@@ -9,11 +9,12 @@ from array import array
 
 from cython import compiled
 
-from edge.counting.terms import EDGE_DENSITY, LINE_MAX
+from edge.counting.terms import EDGE_DENSITY, LINE_MAX, WANDERER
 
 from .scene import Scene
 
-_BODIES_MAX = 1024
+_BODIES_MAX, _STRAIGHTS_MAX = 1024, 768
+"""There is room for all others: three of nobody for each of 18 pulses, a wanderer for each run of them, 243 in all."""
 
 
 class Candidates:
@@ -94,9 +95,9 @@ class Candidates:
             self.worth[number] = EDGE_DENSITY**-number
 
     def add(self, kind: int, edge: int, mask: int, number: int) -> int:
-        """One more body, not filled in yet; -1 where there is no room for it."""
+        """One more body, not filled in yet; -1 where there is no room for one more that moves straight."""
         body = self.count
-        if body == _BODIES_MAX:
+        if body == _STRAIGHTS_MAX and kind < WANDERER:
             return -1
         self.count = body + 1
         self.kind[body], self.mask[body], self.number[body] = kind, mask, number

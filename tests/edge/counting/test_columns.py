@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from array import array
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from benchmarks.adversary import PATTERNS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,6 +168,31 @@ def test_what_a_plain_scene_leaves_out_counts_nobody(
     assert sum(plain) >= 5  # else nothing was left out
     assert [(one.t_ns, one.direction) for one in usual] == [(one.t_ns, one.direction) for one in more]
     assert again == more  # where what was tried explains nothing, the rest is tried, too
+
+
+@pytest.mark.parametrize(
+    "name", ["one line full, then the other", "found by a search: an uneven shuffle, then a pause"]
+)
+def test_bodies_that_move_straight_leave_room_for_all_others(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Else nobody had made some edges, and nothing could be told of the others."""
+    core = build.load_pure()
+    candidates = sys.modules["edge.counting.pure.candidates"]
+    bodies = sys.modules["edge.counting.pure.bodies"].Bodies
+    others = []
+    fill = bodies.fill
+
+    def noted(self: Any, scene: Any, habits: Any, came: int, thorough: bool) -> None:
+        fill(self, scene, habits, came, thorough)
+        assert self.straights <= candidates._STRAIGHTS_MAX
+        assert all(self.head[edge] >= 0 for edge in range(scene.edges)) or self.plain
+        others.append(self.count - self.straights)
+
+    monkeypatch.setattr(bodies, "fill", noted)
+    monkeypatch.setattr(candidates, "_STRAIGHTS_MAX", 5)
+    pattern = PATTERNS[name]
+    edges = list(islice(pattern.edges(), 600))
+    core.Door(DoorSettings(pattern.separation_m)).replay(*zip(*edges, strict=True))
+    assert 40 < max(others) <= candidates._BODIES_MAX - 768
 
 
 @given(mask=st.integers(0, 2**35 - 1))
