@@ -22,5 +22,5 @@ cdef class Measure:
     cdef bint _three(self, double lag, double width, double room, double from_s) noexcept
     @cython.locals(middle=double)
     cdef bint _bounded(self, double lag, double width_max, double from_s, double sign) noexcept
-    @cython.locals(sum_density=double, best=double, shortest=double, longest=double, step=int, speed=double, lag=double, width=double, density=double)
+    @cython.locals(sum_density=double, best=double, shortest=double, longest=double, step=int, likeliest=int, speed=double, lag=double, width=double, density=double)
     cdef int _unseen(self, Habits habits, double total, double sign, double lag_min, double width_max, double centre) noexcept

@@ -172,7 +172,7 @@ class Measure:
             shortest, longest = max(lag_min, total - width_max), total
         else:
             shortest, longest = max(lag_min, -total), width_max - total
-        step = 0
+        step = likeliest = 0
         while step < _GRID and self.lags_s[step] >= longest:
             step += 1
         while step < _GRID and self.lags_s[step] >= shortest:
@@ -180,12 +180,13 @@ class Measure:
             width = total - sign * lag
             density = self.of_lags[step] * habits.length_density(width * speed, lag, self.chair_m) * speed
             sum_density += density
-            if density > best:
-                best = density
-                self.lag_s, self.width_s, self.speed_log = lag, width, _SPEED_LOG_MIN + _SPEED_LOG_STEP * step
+            likeliest = step if density > best else likeliest
+            best = max(best, density)
             step += 1
         if best == 0.0:
             return 0
+        self.lag_s = self.lags_s[likeliest]
+        self.width_s, self.speed_log = total - sign * self.lag_s, _SPEED_LOG_MIN + _SPEED_LOG_STEP * likeliest
         self.centre_s, self.alone = centre, 1.0
         self.fit = sum_density * _SPEED_LOG_STEP
         return UNSEEN
