@@ -14,6 +14,7 @@ from edge.counting.terms import FIRST, KEPT, LINE_MAX, NONE, ROOT
 
 _PLACES = FIRST + KEPT * (4 * LINE_MAX + 1)
 INWARD, OUTWARD = 2**36, 2**44  # beyond the bits of all edges
+HOPE = 1e-5  # of the best that explains as much: who is further behind hardly ever catches up
 _LONE_PART = exp(-4.0)  # so much less likely is a part of nobody
 
 
@@ -21,16 +22,19 @@ class Places:
     """Hypotheses about a scene. Each has a place, and is what its `parent` said and one body more.
 
     Those that explain all edges up to one, and not that one, are kept together, a few of each: `kept` of them, of which
-    `best` is the highest score. `found` are the places of those that explain all, likeliest first, `found_count` of
-    them. Of a place: `score`, the density of its edges, each per `EDGE_DENSITY`; `claim`, which edges are explained and
-    how many persons that takes (`explained`, `inward` and `outward` say it), to compare all three at once; its last
-    `body` and what that is, `kind`; and of the person or part that it belongs to, numbered `group`, the lag and the
-    centre (of the torso, where there is one) and from when to when it is halfway between the beams. `new_…`: of the one
-    that looks for a place now, up to which edge it explains all, and so on.
+    `best` is the highest score. A further one must be above `bar`; where no more are kept, it takes the place of the
+    `least`. `found` are the places of those that explain all, likeliest first, `found_count` of them.
+
+    Of a place: `score`, the density of its edges, each per `EDGE_DENSITY`; `claim`, which edges are explained and how
+    many persons that takes (`explained`, `inward` and `outward` say it), to compare all three at once; its last `body`
+    and what that is, `kind`; and of the person or part that it belongs to, numbered `group`, the lag and the centre (of
+    the torso, where there is one) and from when to when it is halfway between the beams. `new_…`: of the one that looks
+    for a place now, up to which edge it explains all, and so on.
     """
 
     __slots__ = (
         "abreast",
+        "bar",
         "best",
         "body",
         "centre_s",
@@ -47,6 +51,7 @@ class Places:
         "kind",
         "lag_s",
         "last",
+        "least",
         "length_m",
         "loose_parts",
         "meets",
@@ -61,7 +66,6 @@ class Places:
         "start_s",
         "width_s",
         "width_sd_s",
-        "worst",
     )
 
     def __init__(self) -> None:
@@ -71,7 +75,8 @@ class Places:
             self.found = array("i", [0]) * KEPT
             self.kept = array("i", [0]) * (4 * LINE_MAX + 1)
             self.best = array("d", [0.0]) * (4 * LINE_MAX + 1)
-            self.worst = array("i", [0]) * (4 * LINE_MAX + 1)
+            self.bar = array("d", [0.0]) * (4 * LINE_MAX + 1)
+            self.least = array("i", [0]) * (4 * LINE_MAX + 1)
             self.parent = array("i", [0]) * _PLACES
             self.body = array("i", [0]) * _PLACES
             self.kind = array("i", [0]) * _PLACES
@@ -102,7 +107,7 @@ class Places:
         self.new_mask = self.new_edge = 0
         self.last = edges
         for edge in range(edges + 1):
-            self.kept[edge], self.worst[edge], self.best[edge] = 0, NONE, 0.0
+            self.kept[edge], self.best[edge], self.bar[edge] = 0, 0.0, 0.0
         self.score[ROOT] = 1.0
         self.claim[ROOT] = self.groups[ROOT] = self.loose_parts[ROOT] = 0
         self.parent[ROOT] = NONE
@@ -136,43 +141,31 @@ class Places:
             place = same if self.claim[same] == claim else place  # all of them: when to stop would be a guess
         chosen = NONE
         if place < end:
-            chosen = self._stand_for_both(place, score)
+            chosen = place if score > self.score[place] else NONE
+            self.score[place] += score
             score = self.score[place]
         elif self.kept[edge] < KEPT:
             chosen = end
             self.kept[edge] += 1
-        elif score > self.score[self.least()]:
-            chosen = self.least()
-        if chosen < 0:
-            return NONE
-        if chosen == self.worst[edge]:
-            self.worst[edge] = NONE
-        self.score[chosen], self.claim[chosen] = score, claim
-        self.best[edge] = max(self.best[edge], score)
-        self.parent[chosen], self.body[chosen] = parent, body
-        self.loose_parts[chosen] = loose
-        self.group[chosen], self.groups[chosen] = self.groups[parent], self.groups[parent] + 1
+        elif score > self.score[self.least[edge]]:
+            chosen = self.least[edge]
+        if chosen >= 0:
+            self.score[chosen], self.claim[chosen] = score, claim
+            self.best[edge] = max(self.best[edge], score)
+            self.parent[chosen], self.body[chosen], self.loose_parts[chosen] = parent, body, loose
+            self.group[chosen], self.groups[chosen] = self.groups[parent], self.groups[parent] + 1
+        self._set_bar(edge)
         return chosen
 
-    def _stand_for_both(self, place: int, score: float) -> int:
-        """Add a hypothesis to the score of a place; -1 where the one that is there was likelier and stays."""
-        chosen = place if score > self.score[place] else NONE
-        self.score[place] += score
-        if place == self.worst[self.new_edge]:
-            self.worst[self.new_edge] = NONE
-        return chosen
-
-    def least(self) -> int:
-        """The least likely of the hypotheses among which the new one would be, where no more are kept."""
-        worst = self.worst[self.new_edge]
-        if worst < 0:
-            worst = place = FIRST + self.new_edge * KEPT
-            while place < FIRST + (self.new_edge + 1) * KEPT:
-                if self.score[place] < self.score[worst]:
-                    worst = place
-                place += 1
-            self.worst[self.new_edge] = worst
-        return worst
+    def _set_bar(self, edge: int) -> None:
+        """Note how likely a further hypothesis must be to be worth it, and to be kept."""
+        self.bar[edge] = HOPE * self.best[edge]
+        if self.kept[edge] == KEPT:
+            least = FIRST + edge * KEPT
+            for place in range(FIRST + edge * KEPT + 1, FIRST + edge * KEPT + KEPT):
+                least = place if self.score[place] < self.score[least] else least
+            self.least[edge] = least
+            self.bar[edge] = max(self.bar[edge], self.score[least])
 
     def rank_found(self) -> None:
         """Put those that explain all edges into `found`."""

@@ -1,5 +1,5 @@
 cdef double _COMPANY_M, _CHANCE, _USUAL_MEETING, _RARE, _COVER_SD_S, _NEVER, _SURELY, _NEVER_Z2, _ABREAST_M_MAX
-cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN, _HOPE
+cdef double _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST, _MARGIN
 cdef double _ARM_LAG_SD, _PIECE_LAG_SD, _CHAIR_M, _MORE_PIECES, _LINK_LOG, _FOLLOWER_SD, _COMPANION_SD
 
 @cython.final
@@ -36,6 +36,5 @@ cdef class Search(Places):
     cdef void _describe(self, int place, int body, int kind, int joins, double width_s) noexcept
     @cython.locals(mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
     cdef double _cover(self, int parent, int body, double width_s) noexcept
-    @cython.locals(least=int)
     cdef bint _hopeless(self, double score) noexcept
     cdef int _earliest(self, int64_t mask) noexcept

@@ -42,7 +42,7 @@ from .company import (
 )
 from .curves import below, normal
 from .habits import Habits, fellow_density
-from .places import INWARD, OUTWARD, Places
+from .places import HOPE, INWARD, OUTWARD, Places
 from .scene import Scene
 
 _COMPANY_M = 1.2
@@ -56,7 +56,6 @@ _ABREAST_M_MAX = 3.0  # a companion so far off adds nothing to a score
 # its share of those alone), and of the gap and the lag of what is linked.
 _FOLLOW_MOST, _ABREAST_MOST, _FELLOW_MOST, _LINK_MOST = 1.6, 3.3, 11.0, 80.0
 _MARGIN = 1.01
-_HOPE = 1e-5  # of the best that explains as much: who is further behind hardly ever catches up
 _ARM_LAG_SD = 0.25
 _PIECE_LAG_SD = 0.035
 _CHAIR_M = 0.5
@@ -128,7 +127,7 @@ class Search(Places):
             self._expand(ROOT, 0, came >= 0)
         for edge in range(1, scene.edges):
             for place in range(FIRST + edge * KEPT, FIRST + edge * KEPT + self.kept[edge]):
-                if self.score[place] >= _HOPE * self.best[edge]:
+                if self.score[place] >= HOPE * self.best[edge]:
                     self._expand(place, edge, False)
         self.rank_found()
 
@@ -299,7 +298,7 @@ class Search(Places):
             loose += 1
         width_s = self.bodies.width_s[body] if kind == PERSON else self.bodies.width_part_s[body]
         score = self.score[parent] * gain
-        if score <= 0.0 or self._hopeless(score):
+        if self._hopeless(score):
             return
         if self.bodies.number[body] < ALL_SEEN:
             score *= self._cover(parent, body, width_s)
@@ -367,14 +366,7 @@ class Search(Places):
 
     def _hopeless(self, score: float) -> bool:
         """Whether that would not be kept anyway, or is not worth it."""
-        if score < _HOPE * self.best[self.new_edge]:
-            return True
-        if self.kept[self.new_edge] < KEPT:
-            return False
-        least = self.worst[self.new_edge]
-        if least < 0:
-            least = self.least()
-        return score <= self.score[least]
+        return score <= self.bar[self.new_edge]
 
     def _earliest(self, mask: int) -> int:
         """The earliest edge that is not in the mask."""

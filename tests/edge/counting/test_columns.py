@@ -94,8 +94,9 @@ def test_more_hypotheses_would_find_the_same_people(
     places, search, teller = (sys.modules[f"edge.counting.pure.{name}"] for name in ("places", "search", "teller"))
     for module in (places, search, teller):
         monkeypatch.setattr(module, "KEPT", 24)
+    for module in (places, search):
+        monkeypatch.setattr(module, "HOPE", 0.0)
     monkeypatch.setattr(places, "_PLACES", FIRST + 24 * (4 * LINE_MAX + 1))
-    monkeypatch.setattr(search, "_HOPE", 0.0)
     more = [(one.t_ns, one.direction) for one in core.Door(DoorSettings(separation_m)).replay(*columns).passages()]
     assert len(set(usual) ^ set(more)) <= 0.02 * len(more)
     assert abs(len(usual) - len(more)) <= 0.005 * len(more)
