@@ -54,6 +54,8 @@ WRITERS: dict[str, Callable[[BinaryIO, TraceHeader], TraceWriter]] = {
 
 def open_trace(path: Path) -> TraceReader:
     """Open a trace by its suffix, its header read; raises TraceError."""
+    if not path.suffix and not path.exists():  # else a reader says it
+        raise TraceError(f"{path}: no such file or directory")
     return READERS[_suffix(path, READERS)](path)
 
 
