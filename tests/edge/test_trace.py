@@ -218,6 +218,7 @@ def test_formats_without_a_place_for_serial_rows_leave_no_half_file(tmp_path: Pa
 
 def test_unknown_suffix(tmp_path: Path) -> None:
     for path in (tmp_path / "trace.txt", tmp_path / "trace"):
+        path.touch()
         with pytest.raises(TraceError, match=r"ends in one of \.jsonl, \.jsonl\.gz, \.csv, .*\.parquet"):
             read(path)
         with pytest.raises(TraceError, match=r"ends in one of \.jsonl"):
