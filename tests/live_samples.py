@@ -14,6 +14,7 @@ from firmware_cfg.wire import Event, Health, State, event_adapter
 EPOCH = "0123456789abcdef"
 S = 10**9
 MINUTE = 60 * S
+HOUR = 60 * MINUTE
 NOW_NS = 1_789_999_200 * S  # 2026-09-21T14:00:00Z, 15:00 in London
 HUB = Hub.model_validate(
     {
@@ -113,3 +114,15 @@ def fed(*parcels: Parcel, clock: Clock | None = None) -> Live:
     live = Live(FLEET, clock or Clock())
     live.stored(parcels)
     return live
+
+
+def well(live: Live) -> None:
+    """Both units report, and their sensors have worked since yesterday."""
+    sensors = {name: {"ok_since_ns": NOW_NS - 24 * HOUR} for name in ("beams", "radar", "aed")}
+    live.stored([], [health(0, sensors=sensors), health(0, "inside", {"presence": {}})])
+
+
+def hub_with(*when: str, **fields: Any) -> Hub:
+    """The hub with an alert to staff for each of these."""
+    rules = [{"when": each, "to": ["staff"]} for each in when]
+    return Hub.model_validate(HUB.model_dump(mode="json") | {"capacity": 2, "alerts": rules} | fields)

@@ -110,6 +110,7 @@ class Candidates:
         return body
 
     def touch(self, scene: Scene, body: int, pulse: int) -> None:
+        """It made edges of that pulse, and of no other one of that line."""
         line = 1 if pulse >= LINE_MAX else 0
         at, place = pulse - line * LINE_MAX, 2 * body + line
         self.low[place], self.high[place] = at, at + 1

@@ -37,4 +37,3 @@ cdef class Search(Places):
     @cython.locals(mask=int64_t, worst=double, line=int, at=int, pulse=int, bits=int64_t, wide_s=double, variance=double, place=int, theirs=int, spare_s=double)
     cdef double _cover(self, int parent, int body, double width_s) noexcept
     cdef bint _hopeless(self, double score) noexcept
-    cdef int _earliest(self, int64_t mask) noexcept

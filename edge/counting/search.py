@@ -153,7 +153,7 @@ class Search(Places):
             kind = bodies.kind[body]
             if not mask & bodies.mask[body] and (mask & bodies.needs[body]) == bodies.needs[body]:
                 self.new_mask = mask | bodies.mask[body]
-                self.new_edge = self._earliest(self.new_mask)
+                self.new_edge = self.scene.first(~self.new_mask)
                 if stays:
                     if kind == WANDERER:
                         self._other(place, body, kind)
@@ -367,7 +367,3 @@ class Search(Places):
     def _hopeless(self, score: float) -> bool:
         """Whether that would not be kept anyway, or is not worth it."""
         return score <= self.bar[self.new_edge]
-
-    def _earliest(self, mask: int) -> int:
-        """The earliest edge that is not in the mask."""
-        return self.scene.first(~mask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -54,7 +55,8 @@ WRITERS: dict[str, Callable[[BinaryIO, TraceHeader], TraceWriter]] = {
 
 def open_trace(path: Path) -> TraceReader:
     """Open a trace by its suffix, its header read; raises TraceError."""
-    if not path.suffix and not path.exists():  # else a reader says it
+    known = any(path.name.endswith(suffix) for suffix in READERS)
+    if not known and not os.path.lexists(path):  # of other names the reader says it
         raise TraceError(f"{path}: no such file or directory")
     return READERS[_suffix(path, READERS)](path)
 

@@ -184,7 +184,7 @@ def test_serial_rows_are_no_edges(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["missing.jsonl"], r"foyer: .*missing\.jsonl: no such file or directory"),
-        (["missing-folder"], r"foyer: missing-folder: no such file or directory"),
+        (["missing.folder"], r"foyer: missing\.folder: no such file or directory"),
         (["foyer.py"], r"foyer: .*: the name of a trace ends in one of"),
         (["docs/pictures"], r"foyer: docs/pictures: no trace in it: expected files that end in one of"),
         ([TRACES / "single-in.jsonl"] * 2, r"foyer: .*single-in\.jsonl: no segment of a unit's recording"),
